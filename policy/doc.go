@@ -1,0 +1,12 @@
+// Package policy states the conventions of a platform as guarantees that Kyverno enforces.
+//
+// A [Rule] is a Go value. It yields a policy of either of Kyverno's generations: CEL gives the kinds of
+// policies.kyverno.io, Classic gives a ClusterPolicy for clusters that still need it. [Build] takes the rules of a
+// platform and a Kyverno version and returns everything to apply: each rule in the newest generation that the version
+// offers, in the right API version, with the permissions that Kyverno's controllers need for it.
+//
+// Validate reports all faults of a rule at once; a fault's path names the Go field in lower camel case, with indices and
+// keys in brackets: `labels[0].key`.
+//
+// [Client] applies policies and waits until Kyverno serves them.
+package policy

@@ -1,0 +1,167 @@
+package policy_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/controlbackbone/backbone/internal/golden"
+	"github.com/controlbackbone/backbone/policy"
+)
+
+func faults(list field.ErrorList) []string {
+	var out []string
+	for _, fault := range list {
+		out = append(out, fault.Field+": "+string(fault.Type))
+	}
+	return out
+}
+
+func TestRulesInBothGenerations(t *testing.T) {
+	tests := map[string]policy.Rule{
+		"require-labels": policy.RequireLabels{
+			Name:             "require-labels",
+			Labels:           []policy.RequiredLabel{{Key: "owner"}, {Key: "example.com/stage", Values: []string{"dev", "1-5"}}},
+			ExemptNamespaces: []string{"argocd", "kube-system"},
+		},
+		"default-network-policy": policy.DefaultNetworkPolicy{Name: "default-network-policy"},
+		"default-network-policy-full": policy.DefaultNetworkPolicy{
+			Name: "deny-all", NetworkPolicy: "deny-all", ExemptNamespaces: []string{"argocd"}, DNSNamespace: "dns",
+			DNSPodLabels: map[string]string{"app": "coredns"}, Once: true, Existing: true,
+		},
+	}
+	for name, rule := range tests {
+		t.Run(name, func(t *testing.T) {
+			cel, err := rule.CEL(policy.Kyverno(1, 15))
+			require.NoError(t, err)
+			classic, err := rule.Classic(policy.Kyverno(1, 15))
+			require.NoError(t, err)
+			golden.Equal(t, name, append(rule.RBAC(), cel, classic)...)
+		})
+	}
+}
+
+func TestTheVersionDecidesTheKind(t *testing.T) {
+	labels := policy.RequireLabels{Name: "labels", Labels: []policy.RequiredLabel{{Key: "owner"}}}
+	network := policy.DefaultNetworkPolicy{Name: "network"}
+	tests := map[string]struct {
+		version policy.Version
+		rule    policy.Rule
+		want    string
+	}{
+		"1.13 has only ClusterPolicy":                     {policy.Kyverno(1, 13), labels, "kyverno.io/v1 ClusterPolicy"},
+		"1.14 brought ValidatingPolicy":                   {policy.Kyverno(1, 14), labels, "policies.kyverno.io/v1alpha1 ValidatingPolicy"},
+		"1.14 has no GeneratingPolicy":                    {policy.Kyverno(1, 14), network, "kyverno.io/v1 ClusterPolicy"},
+		"1.15 brought GeneratingPolicy":                   {policy.Kyverno(1, 15), network, "policies.kyverno.io/v1alpha1 GeneratingPolicy"},
+		"1.16 serves v1beta1":                             {policy.Kyverno(1, 16), labels, "policies.kyverno.io/v1beta1 ValidatingPolicy"},
+		"1.17 serves v1":                                  {policy.Kyverno(1, 17), labels, "policies.kyverno.io/v1 ValidatingPolicy"},
+		"a later major version serves what the last does": {policy.Kyverno(2, 0), network, "policies.kyverno.io/v1 GeneratingPolicy"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			objects, err := policy.Build(test.version, test.rule)
+			require.NoError(t, err)
+			last := objects[len(objects)-1]
+			if got := last.GetAPIVersion() + " " + last.GetKind(); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestUnsupportedVersionsAreNamed(t *testing.T) {
+	rule := policy.RequireLabels{Name: "labels", Labels: []policy.RequiredLabel{{Key: "owner"}}}
+	var unsupported *policy.UnsupportedError
+	_, err := rule.CEL(policy.Kyverno(1, 13))
+	require.ErrorAs(t, err, &unsupported)
+	require.Equal(t, policy.UnsupportedError{Rule: "labels", Kind: "ValidatingPolicy", Kyverno: policy.Kyverno(1, 13), Reason: "the kind came with 1.14"}, *unsupported)
+	_, err = rule.Classic(policy.Kyverno(1, 20))
+	require.ErrorAs(t, err, &unsupported)
+	require.Equal(t, "ClusterPolicy", unsupported.Kind)
+	_, err = policy.Build(policy.Kyverno(1, 12), rule)
+	require.ErrorAs(t, err, &unsupported)
+}
+
+func TestValidate(t *testing.T) {
+	tests := map[string]struct {
+		rule policy.Rule
+		want []string
+	}{
+		"labels are required": {
+			rule: policy.RequireLabels{},
+			want: []string{"name: FieldValueRequired", "labels: FieldValueRequired"},
+		},
+		"labels follow Kubernetes' rules, once each": {
+			rule: policy.RequireLabels{
+				Name: "Upper", Labels: []policy.RequiredLabel{{}, {Key: "a b"}, {Key: "owner", Values: []string{"", "c d"}}, {Key: "owner"}},
+				ExemptNamespaces: []string{"kube-*"}, Action: "Warn",
+			},
+			want: []string{
+				"name: FieldValueInvalid", "labels[0].key: FieldValueRequired", "labels[1].key: FieldValueInvalid",
+				"labels[2].values[0]: FieldValueInvalid", "labels[2].values[1]: FieldValueInvalid", "labels[3].key: FieldValueDuplicate",
+				"exemptNamespaces[0]: FieldValueInvalid", "action: FieldValueNotSupported",
+			},
+		},
+		"names and labels of the network policy follow Kubernetes' rules": {
+			rule: policy.DefaultNetworkPolicy{NetworkPolicy: "A", DNSNamespace: "a.b", DNSPodLabels: map[string]string{"a": "b c"}, ExemptNamespaces: []string{""}},
+			want: []string{
+				"name: FieldValueRequired", "networkPolicy: FieldValueInvalid", "dnsNamespace: FieldValueInvalid",
+				"dnsPodLabels: FieldValueInvalid", "exemptNamespaces[0]: FieldValueRequired",
+			},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, faults(test.rule.Validate())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			_, err := test.rule.CEL(policy.Kyverno(1, 15))
+			require.True(t, apierrors.IsInvalid(err), "CEL: %v", err)
+			_, err = test.rule.Classic(policy.Kyverno(1, 15))
+			require.True(t, apierrors.IsInvalid(err), "Classic: %v", err)
+		})
+	}
+}
+
+func TestBuildReportsAllFaults(t *testing.T) {
+	var missing *policy.RequireLabels
+	_, err := policy.Build(policy.Kyverno(1, 15),
+		policy.RequireLabels{Name: "a"},
+		missing,
+		policy.DefaultNetworkPolicy{Name: "b"},
+		policy.RequireLabels{Name: "b", Labels: []policy.RequiredLabel{{Key: "owner"}}},
+	)
+	require.True(t, apierrors.IsInvalid(err), "%v", err)
+	for _, want := range []string{"rules[0].labels: Required value", "rules[1]: Required value", `rules[3].name: Duplicate value: "b"`} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func FuzzBuild(f *testing.F) {
+	f.Add("require-owner", "owner", "a", "argocd", "Enforce")
+	f.Add("", "a/b/c", "\xff", "*", "\x00")
+	f.Add("n", `x"]) || true`, "{{ request }}", "kube-system", "Audit")
+	f.Fuzz(func(t *testing.T, name, key, value, namespace, action string) {
+		rules := []policy.Rule{
+			policy.RequireLabels{
+				Name: name, Labels: []policy.RequiredLabel{{Key: key, Values: []string{value}}},
+				ExemptNamespaces: []string{namespace}, Action: policy.Action(action),
+			},
+			policy.DefaultNetworkPolicy{
+				Name: name, NetworkPolicy: value, DNSNamespace: namespace, DNSPodLabels: map[string]string{key: value}, ExemptNamespaces: []string{namespace},
+			},
+		}
+		for _, rule := range rules {
+			invalid := len(rule.Validate()) > 0
+			for _, version := range []policy.Version{policy.Kyverno(1, 13), policy.Kyverno(1, 15)} {
+				objects, err := policy.Build(version, rule)
+				if apierrors.IsInvalid(err) != invalid || err == nil && len(objects) == 0 {
+					t.Fatalf("invalid: %v, built %d objects, error %v", invalid, len(objects), err)
+				}
+			}
+		}
+	})
+}
