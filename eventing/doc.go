@@ -1,0 +1,24 @@
+// Package eventing turns Go values into Argo Events objects and waits for them
+// to run.
+//
+// Three builders describe how an event travels: an [EventBus] carries it, an
+// [EventSource] receives it from outside, and a [Sensor] decides what happens.
+// Each is a plain struct with two methods: Validate reports every fault with
+// its path in the object, and Build returns the object, ready for server-side
+// apply. Build never changes its receiver and fails with an Invalid API error,
+// the same class the API server answers with. The path of a fault is that of the
+// Go field, in lower camel case: triggers[0].trigger.application.
+//
+// What upstream leaves open is a closed choice here: [Bus], [Source],
+// [DataFilter], [ParameterSource] and [Trigger] are sealed interfaces, so a
+// union with two members cannot be written. Each has a Raw member that takes
+// the upstream fragment as it is.
+//
+// Several upstream defaults lose events without saying so. Build replaces them:
+// triggers are delivered at least once and retried, HTTP triggers treat a
+// status outside the 2xx range as a failure, and string filters match the whole
+// value.
+//
+// [Sensor.RBAC] returns the ServiceAccount and the least Roles its triggers
+// need. [Client.WaitReady] waits until the pods of the current spec run.
+package eventing

@@ -1,0 +1,132 @@
+package eventing_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/controlbackbone/backbone/eventing"
+	"github.com/controlbackbone/backbone/internal/golden"
+)
+
+func sensorOf(triggers ...eventing.Trigger) eventing.Sensor {
+	sensor := eventing.Sensor{
+		Name:         "shop",
+		Namespace:    "events",
+		Labels:       map[string]string{"owner": "platform"},
+		Dependencies: []eventing.Dependency{{Name: "push", EventSource: "git", Event: "push"}},
+	}
+	for i, trigger := range triggers {
+		sensor.Triggers = append(sensor.Triggers, eventing.SensorTrigger{Name: string(rune('a' + i)), Trigger: trigger})
+	}
+	return sensor
+}
+
+func objectOf(apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+	obj := &unstructured.Unstructured{}
+	obj.SetAPIVersion(apiVersion)
+	obj.SetKind(kind)
+	obj.SetNamespace(namespace)
+	obj.SetName(name)
+	return obj
+}
+
+func TestRBACIsTheLeastTheTriggersNeed(t *testing.T) {
+	event := eventing.DataKey{Dependency: "push", Path: "body.name"}
+	managed := sensorOf(eventing.ArgoCDTrigger{Application: "shop"})
+	managed.ServiceAccountName = "given"
+	elected := sensorOf(eventing.LogTrigger{})
+	elected.Annotations = map[string]string{"events.argoproj.io/leader-election": "K8S"}
+	electedSource := eventing.EventSource{
+		Name: "git", Namespace: "events",
+		Annotations: map[string]string{"events.argoproj.io/leader-election": "k8s"},
+		Events:      map[string]eventing.Source{"push": eventing.Webhook{Port: 1, Endpoint: "/"}},
+	}
+	tests := map[string]interface {
+		RBAC() ([]*unstructured.Unstructured, error)
+	}{
+		"none-without-the-kubernetes-api": sensorOf(
+			eventing.LogTrigger{},
+			eventing.HTTPTrigger{URL: "https://chat"},
+			eventing.RawTrigger{Kind: "slack", Spec: map[string]any{"channel": "x"}},
+		),
+		"one-application":                    sensorOf(eventing.ArgoCDTrigger{Application: "shop"}),
+		"any-application-named-by-the-event": sensorOf(eventing.ArgoCDTrigger{Parameters: []eventing.Parameter{{From: event, To: "metadata.name"}}}),
+		"several-namespaces-and-the-cluster": sensorOf(
+			eventing.ObjectTrigger{Object: objectOf("v1", "ConfigMap", "", "push")},
+			eventing.ObjectTrigger{Operation: eventing.Patch, Object: objectOf("apps/v1", "Deployment", "shop", "web")},
+			eventing.ObjectTrigger{Operation: eventing.Delete, Object: objectOf("networking.k8s.io/v1", "NetworkPolicy", "shop", "lock")},
+			eventing.ObjectTrigger{Operation: eventing.Patch, Object: objectOf("v1", "Namespace", "", "shop")},
+		),
+		"one-right-for-two-triggers": sensorOf(
+			eventing.ArgoCDTrigger{Application: "shop"},
+			eventing.ArgoCDTrigger{Application: "shop", Revision: "main"},
+		),
+		"raw-permissions-everywhere": sensorOf(eventing.RawTrigger{
+			Kind: "k8s",
+			Spec: map[string]any{"operation": "create"},
+			Permissions: []eventing.Permission{
+				{Resource: "configmaps", Verbs: []string{"create"}},
+				{ClusterWide: true, Group: "apps", Resource: "deployments", Verbs: []string{"get"}},
+			},
+		}),
+		"raw-permissions": sensorOf(eventing.RawTrigger{
+			Kind: "argoWorkflow",
+			Spec: map[string]any{"operation": "submit"},
+			Permissions: []eventing.Permission{{
+				Namespace: "workflows", Group: "argoproj.io", Resource: "workflows", Verbs: []string{"list", "create"},
+			}},
+		}),
+		"no-account-for-a-given-one":   managed,
+		"leases-for-leader-election":   elected,
+		"leases-for-an-event-source":   electedSource,
+		"none-for-a-webhook-by-itself": eventing.EventSource{Name: "git", Namespace: "events", Events: map[string]eventing.Source{"push": eventing.Webhook{Port: 1, Endpoint: "/"}}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			objects, err := test.RBAC()
+			require.NoError(t, err)
+			golden.Equal(t, "rbac-"+name, objects...)
+		})
+	}
+}
+
+func TestRBACRefusesRightsThatOnlyTheEventKnows(t *testing.T) {
+	for _, to := range []string{"metadata", "metadata.namespace", "kind", "apiVersion"} {
+		t.Run(to, func(t *testing.T) {
+			sensor := sensorOf(eventing.ArgoCDTrigger{
+				Application: "shop",
+				Parameters:  []eventing.Parameter{{From: eventing.DataKey{Dependency: "push", Path: "a"}, To: to}},
+			})
+			_, err := sensor.Build()
+			require.NoError(t, err, "the sensor itself is valid")
+			_, err = sensor.RBAC()
+			require.True(t, apierrors.IsInvalid(err), "got %v", err)
+			require.ErrorContains(t, err, "triggers[0].trigger.parameters[0].to: Forbidden")
+		})
+	}
+}
+
+func TestTheSensorRunsAsTheAccountOfItsRBAC(t *testing.T) {
+	tests := map[string]struct {
+		sensor eventing.Sensor
+		want   string
+	}{
+		"its own account": {sensor: sensorOf(eventing.ArgoCDTrigger{Application: "shop"}), want: "shop-sensor"},
+		"no account of its own when no trigger needs the API": {sensor: sensorOf(eventing.LogTrigger{}), want: ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			obj, err := test.sensor.Build()
+			require.NoError(t, err)
+			got, _, err := unstructured.NestedString(obj.Object, "spec", "template", "serviceAccountName")
+			require.NoError(t, err)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("account (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
