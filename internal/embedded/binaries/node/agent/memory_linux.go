@@ -1,0 +1,12 @@
+package agent
+
+import "golang.org/x/sys/unix"
+
+// totalMemory is the size of the machine's memory in bytes.
+func totalMemory() (int64, error) {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0, err
+	}
+	return int64(uint64(info.Totalram) * uint64(info.Unit)), nil
+}

@@ -1,0 +1,100 @@
+package embedded
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Component is something a platform installs once, that this target can run.
+type Component string
+
+const (
+	ArgoCD          Component = "argocd"
+	Kyverno         Component = "kyverno"
+	ExternalSecrets Component = "externalsecrets"
+	Vault           Component = "vault"
+	ArgoEvents      Component = "argoevents"
+	NATS            Component = "nats"
+)
+
+// versions are those of the programs and of the manifests.
+var versions = map[Component]string{
+	ArgoCD:          "v2.14.21",
+	Kyverno:         "v1.15.2",
+	ExternalSecrets: "v0.19.2",
+	Vault:           "v1.21.4",
+	ArgoEvents:      "v1.9.10",
+	NATS:            "v2.10.29",
+}
+
+// component is how the target runs one.
+type component struct {
+	module module
+	// images maps each image of the component's manifests to the command it
+	// runs when a container names none.
+	images map[string][]string
+	// upstream finds the manifests; nil when the profile holds them all.
+	upstream upstream
+}
+
+var components = map[Component]component{
+	ArgoCD: {
+		module: module{
+			name: "argocd",
+			// The tool is Helm, which the repo-server calls.
+			packages: []string{".", "tool"},
+			commands: []string{"argocd-git-ask-pass", "kustomize", "redis-server"},
+			versions: []string{"github.com/argoproj/argo-cd/v2/common.version=2.14.21"},
+		},
+		images: map[string][]string{
+			"quay.io/argoproj/argocd:v2.14.21": {"argocd"},
+			"redis:7.2.11-alpine":              {"redis-server"},
+		},
+		upstream: moduleFile{module: "github.com/argoproj/argo-cd/v2", path: "manifests/install.yaml"},
+	},
+	Kyverno: {
+		module: module{name: "kyverno", packages: []string{"tool"}},
+		images: map[string][]string{
+			"reg.kyverno.io/kyverno/kyvernopre:v1.15.2":            {"kyverno-init"},
+			"reg.kyverno.io/kyverno/kyverno:v1.15.2":               {"kyverno"},
+			"reg.kyverno.io/kyverno/background-controller:v1.15.2": {"background-controller"},
+		},
+		upstream: moduleFile{module: "github.com/kyverno/kyverno", path: "config/install-latest-testing.yaml"},
+	},
+	ExternalSecrets: {
+		module:   module{name: "externalsecrets"},
+		images:   map[string][]string{"oci.external-secrets.io/external-secrets/external-secrets:v0.19.2": {"externalsecrets"}},
+		upstream: moduleChart{module: "github.com/external-secrets/external-secrets", chart: "deploy/charts/external-secrets", crds: "deploy/crds/bundle.yaml"},
+	},
+	Vault: {
+		module: module{name: "vault"},
+		images: map[string][]string{"hashicorp/vault:1.21.4": {"vault"}},
+	},
+	ArgoEvents: {
+		module:   argoEventsModule,
+		images:   map[string][]string{"quay.io/argoproj/argo-events:v1.9.10": {"argoevents"}},
+		upstream: moduleFile{module: "github.com/argoproj/argo-events", path: "manifests/install.yaml"},
+	},
+	NATS: {
+		module: argoEventsModule,
+		images: map[string][]string{"nats:2.10.29": {"nats-server"}},
+	},
+}
+
+// argoEventsModule also holds the NATS server that Argo Events is tested with.
+var argoEventsModule = module{name: "argoevents", commands: []string{"nats-server"}}
+
+// Components lists all components, in alphabetical order.
+func Components() []Component { return slices.Sorted(maps.Keys(components)) }
+
+// Version is the version of the component's programs and manifests, such as "v2.14.21".
+func (c Component) Version() string { return versions[c] }
+
+func lookup(name Component) (component, error) {
+	found, ok := components[name]
+	if !ok {
+		return component{}, fmt.Errorf("unknown component %q: want one of %q", name, Components())
+	}
+	return found, nil
+}
