@@ -1,0 +1,59 @@
+package conformance_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/controlbackbone/backbone/bootstrap"
+	"github.com/controlbackbone/backbone/internal/embedded"
+)
+
+// The live tests share one cluster with real controllers, which the first test that needs it starts.
+var live struct {
+	once    sync.Once
+	cluster *embedded.Cluster
+	err     error
+}
+
+// liveKube returns a client of the shared cluster that runs Argo CD and Kyverno.
+func liveKube(t *testing.T) client.WithWatch {
+	t.Helper()
+	live.once.Do(func() { live.cluster, live.err = startLive() })
+	require.NoError(t, live.err)
+	c, err := client.NewWithWatch(live.cluster.Config(), client.Options{})
+	require.NoError(t, err)
+	return c
+}
+
+// startLive starts the cluster and waits until the controllers are ready. It takes no test's context, because the
+// cluster serves the tests after the first one too.
+func startLive() (*embedded.Cluster, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
+	defer cancel()
+	components := []embedded.Component{embedded.ArgoCD, embedded.Kyverno}
+	cluster, err := embedded.Start(ctx, embedded.Options{Components: components})
+	if err != nil {
+		return nil, err
+	}
+	plan := bootstrap.Plan{Name: "live"}
+	for _, name := range components {
+		objects, err := cluster.Manifests(ctx, name)
+		if err != nil {
+			return cluster, err
+		}
+		plan.Components = append(plan.Components, bootstrap.Component{
+			Name: string(name), Version: name.Version(), Namespace: string(name), Source: bootstrap.Objects(objects...),
+		})
+	}
+	c, err := bootstrap.NewClient(cluster.Config(), bootstrap.Options{})
+	if err != nil {
+		return cluster, err
+	}
+	_, err = c.Run(ctx, plan)
+	return cluster, err
+}
