@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/controlbackbone/backbone/internal/embedded"
+	"github.com/controlbackbone/backbone/internal/target"
+)
+
+const (
+	targetEmbedded   = "embedded"
+	targetKubeconfig = "kubeconfig"
+)
+
+// flow is what the stages share.
+type flow struct {
+	options options
+	// workDir holds the git repository.
+	workDir string
+	target  target.Target
+	client  client.WithWatch
+	// repository is set by the repository stage.
+	repository *repository
+	// repositoryURL is where the cluster finds it.
+	repositoryURL string
+	// commit is the newest commit that the cluster is to show.
+	commit string
+}
+
+// run runs the whole flow and prints its closing table.
+func run(ctx context.Context, options options, out *os.File) (err error) {
+	if err := requireGit(); err != nil {
+		return err
+	}
+	workDir, err := os.MkdirTemp("", "backbone-platform-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the git repository: %w", err)
+	}
+	f := &flow{options: options, workDir: workDir}
+	defer func() { err = errors.Join(err, f.close(context.WithoutCancel(ctx), err != nil)) }()
+
+	outcomes, err := runStages(ctx, f.stages(), newDisplay(out, options.verbose))
+	if err != nil {
+		f.explain(context.WithoutCancel(ctx), out)
+	}
+	fmt.Fprintln(out)
+	if err := table(out, outcomes); err != nil {
+		return err
+	}
+	stays := err != nil || options.keep
+	f.whereabouts(out, stays)
+	if stays && f.target != nil {
+		f.target.Retain()
+	}
+	if err == nil && options.keep {
+		fmt.Fprintln(out, "the cluster stays up; interrupt this program to end it")
+		<-ctx.Done()
+	}
+	return err
+}
+
+// stages are those of the flow whose components are installed.
+func (f *flow) stages() []stage {
+	all := []struct {
+		stage
+		needs []embedded.Component
+	}{
+		{stage: stage{"cluster", f.clusterStage}},
+		{stage: stage{"bootstrap", f.bootstrapStage}},
+		{stage{"repository", f.repositoryStage}, []embedded.Component{embedded.ArgoCD}},
+		{stage{"gitops", f.gitopsStage}, []embedded.Component{embedded.ArgoCD}},
+		{stage{"policy", f.policyStage}, []embedded.Component{embedded.Kyverno}},
+		{stage{"secrets", f.secretsStage}, []embedded.Component{embedded.Vault, embedded.ExternalSecrets}},
+		{stage{"drift", f.driftStage}, []embedded.Component{embedded.ArgoCD}},
+		{stage{"eventing", f.eventingStage}, []embedded.Component{embedded.ArgoCD, embedded.NATS, embedded.ArgoEvents}},
+	}
+	var stages []stage
+	for _, s := range all {
+		missing := slices.ContainsFunc(s.needs, func(need embedded.Component) bool {
+			return !slices.Contains(f.options.components, need)
+		})
+		if !missing {
+			stages = append(stages, s.stage)
+		}
+	}
+	return stages
+}
+
+// clusterStage brings the target up.
+func (f *flow) clusterStage(ctx context.Context, progress progress) (string, error) {
+	var err error
+	var proof string
+	switch f.options.target {
+	case targetKubeconfig:
+		f.target, err = target.Connect(ctx, f.options.kubeconfig, f.options.components)
+	default:
+		f.target, err = target.Embedded(ctx, embedded.Options{
+			Components: f.options.components,
+			Keep:       f.options.keep,
+			Progress: func(event embedded.Event) {
+				switch event.Kind {
+				case embedded.Building:
+					progress("building "+event.Name+": "+event.Message, event.Done, event.Total)
+				case embedded.Built:
+					progress.say("built %s in %s", event.Name, seconds(event.Duration))
+				case embedded.Starting:
+					progress.say("starting %s", event.Name)
+				case embedded.Ready:
+					proof = fmt.Sprintf(", ready %s after its programs were built", seconds(event.Duration))
+				}
+			},
+		})
+	}
+	if err != nil {
+		return "", err
+	}
+	if f.client, err = client.NewWithWatch(f.target.Config(), client.Options{}); err != nil {
+		return "", fmt.Errorf("make a client: %w", err)
+	}
+	discovery, err := kubernetes.NewForConfig(f.target.Config())
+	if err != nil {
+		return "", fmt.Errorf("make a client: %w", err)
+	}
+	version, err := discovery.Discovery().ServerVersion()
+	if err != nil {
+		return "", fmt.Errorf("ask the cluster for its version: %w", err)
+	}
+	return fmt.Sprintf("Kubernetes %s%s; kubectl --kubeconfig %s", version.GitVersion, proof, f.target.Kubeconfig()), nil
+}
+
+// explain prints what the cluster knows about a failure.
+func (f *flow) explain(ctx context.Context, out *os.File) {
+	if f.target == nil {
+		return
+	}
+	client, err := kubernetes.NewForConfig(f.target.Config())
+	if err != nil {
+		fmt.Fprintf(out, "evidence: %v\n", err)
+		return
+	}
+	printEvidence(ctx, client, out)
+}
+
+// whereabouts says where to look further, and whether that stays.
+func (f *flow) whereabouts(out *os.File, stays bool) {
+	if f.target == nil {
+		return
+	}
+	state := "removed at the end; --keep leaves them"
+	if stays {
+		state = "kept"
+	}
+	fmt.Fprintf(out, "kubeconfig %s, repository %s, logs %s (%s)\n", f.target.Kubeconfig(), f.workDir, f.target.LogDir(), state)
+}
+
+// close ends the cluster. What explains a failure stays in place.
+func (f *flow) close(ctx context.Context, failed bool) error {
+	var errs []error
+	if f.target != nil {
+		errs = append(errs, f.target.Stop(ctx))
+	}
+	if !failed && !f.options.keep {
+		errs = append(errs, os.RemoveAll(f.workDir))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/controlbackbone/backbone/gitops"
+)
+
+const (
+	pipelineApplication = "cicd-pipeline"
+	pipelineNamespace   = "cicd"
+	// syncTimeout bounds the way of a commit from git to the cluster.
+	syncTimeout = 2 * time.Minute
+)
+
+// applications are those that the platform's folders become.
+var applications = []string{"observability-alert-rules", "observability-dashboards", pipelineApplication, "security-baseline"}
+
+// gitopsStage declares one AppProject and one ApplicationSet for each group of
+// folders, and proves that the commit is what runs.
+func (f *flow) gitopsStage(ctx context.Context, progress progress) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, syncTimeout, fmt.Errorf("not within %s", syncTimeout))
+	defer cancel()
+	folders := gitops.Folders{
+		RepoURL:         f.repositoryURL,
+		Revision:        "main",
+		Groups:          []gitops.Group{{Name: "observability"}, {Name: "cicd"}, {Name: "security"}},
+		NamespaceLabels: ownership,
+	}
+	objects, err := folders.Build()
+	if err != nil {
+		return "", err
+	}
+	argocd := gitops.NewClient(f.client, gitops.ClientOptions{})
+	progress.say("applying %d AppProjects and ApplicationSets", len(objects))
+	if err := argocd.Apply(ctx, objects...); err != nil {
+		return "", err
+	}
+	progress.say("waiting until %d Applications are Synced and Healthy", len(applications))
+	statuses, err := argocd.Wait(ctx, applications)
+	if err != nil {
+		return "", err
+	}
+	for _, status := range statuses {
+		if !slices.Equal(status.Revisions, []string{f.commit}) {
+			return "", fmt.Errorf("Application %s is at %v, want %s", status.Name, status.Revisions, f.commit)
+		}
+	}
+	var pipeline corev1.ConfigMap
+	if err := f.client.Get(ctx, client.ObjectKey{Namespace: pipelineNamespace, Name: "pipeline"}, &pipeline); err != nil {
+		return "", fmt.Errorf("read what was synced: %w", err)
+	}
+	return fmt.Sprintf("%d Applications Synced and Healthy at %.7s", len(statuses), f.commit), nil
+}
