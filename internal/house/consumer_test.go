@@ -1,0 +1,89 @@
+package house_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestConsumersBuild compiles modules that import this one as a stranger would,
+// with no replace line but the one that points to this checkout.
+func TestConsumersBuild(t *testing.T) {
+	checkout, err := filepath.Abs("../..")
+	require.NoError(t, err)
+
+	for name, consumer := range map[string]struct {
+		imports  []string
+		requires []string
+	}{
+		"the light packages with our own Kubernetes line": {
+			imports:  light,
+			requires: []string{"k8s.io/client-go v0.33.13", "sigs.k8s.io/controller-runtime v0.21.0"},
+		},
+		"the light packages with the newest Kubernetes line": {
+			imports: light,
+			requires: []string{
+				"k8s.io/api v0.37.2", "k8s.io/apiextensions-apiserver v0.37.2", "k8s.io/apimachinery v0.37.2",
+				"k8s.io/client-go v0.37.2", "sigs.k8s.io/controller-runtime v0.25.2",
+			},
+		},
+		// README.md lists the replace lines that heavy packages need; this one needs none.
+		"the heavy packages": {
+			imports: []string{"bootstrap/helm"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "go.mod"), goMod(checkout, consumer.requires))
+			write(t, filepath.Join(dir, "consumer.go"), program(consumer.imports))
+			run(t, dir, "go", "mod", "tidy")
+			run(t, dir, "go", "build", "./...")
+
+			for _, require := range consumer.requires {
+				path, version, _ := strings.Cut(require, " ")
+				got := strings.TrimSpace(run(t, dir, "go", "list", "-m", "-f", "{{.Version}}", path))
+				if got != version {
+					t.Errorf("built with %s %s, want %s: the test proves nothing about the range", path, got, version)
+				}
+			}
+		})
+	}
+}
+
+func goMod(checkout string, requires []string) string {
+	text := "module example.com/consumer\n\ngo 1.26.0\n\nreplace " + module + " => " + checkout + "\n"
+	text += "require " + module + " v0.0.0\n"
+	for _, line := range requires {
+		text += "require " + line + "\n"
+	}
+	return text
+}
+
+func program(imports []string) string {
+	text := "package consumer\n\nimport (\n"
+	for _, path := range imports {
+		text += fmt.Sprintf("\t_ %q\n", module+"/"+path)
+	}
+	// Held so that tidy keeps the versions under test.
+	return text + "\t_ \"k8s.io/client-go/kubernetes\"\n\t_ \"sigs.k8s.io/controller-runtime/pkg/client\"\n)\n"
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+func run(t *testing.T, dir, name string, arguments ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, arguments...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod -buildvcs=false")
+	out, err := cmd.CombinedOutput()
+	require.NoErrorf(t, err, "%s %s\n%s", name, strings.Join(arguments, " "), out)
+	return string(out)
+}
