@@ -33,6 +33,7 @@ check: ## Check formatting, vet, and that go.mod files are tidy
 .PHONY: lint
 lint: ## Run golangci-lint
 	go run $(GOLANGCI_LINT) run ./...
+	cd internal/embedded/binaries/node && go run $(GOLANGCI_LINT) run ./...
 
 .PHONY: generate
 generate: ## Rewrite golden files from what the code builds now

@@ -54,7 +54,8 @@ const (
 // every object and applying it as a server-side dry run, so that defaults and
 // admission count. Nothing is written. An object whose kind or namespace the
 // plan itself brings, and that cannot be tried yet, counts as Created. The
-// errors are those of Run; all objects that would be refused are reported.
+// errors are those of Run; all objects that would be refused are reported, and
+// those that cannot be tried for 30 seconds, as behind a webhook without a pod.
 func (c *Client) Diff(ctx context.Context, plan Plan) ([]ComponentDiff, error) {
 	rendered, err := plan.Render(ctx)
 	if err != nil {
@@ -120,8 +121,12 @@ func (s *session) diffComponent(ctx context.Context, step *step) (ComponentDiff,
 	return diff, nil
 }
 
-// diffObject compares the live object with the answer to a dry run.
+// diffObject compares the live object with the answer to a dry run. What keeps
+// the API server from answering has reachTime to pass: nothing that Diff does
+// would make it, such as a webhook whose pod is not there.
 func (s *session) diffObject(ctx context.Context, object *unstructured.Unstructured) (ObjectDiff, error) {
+	ctx, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
 	ref := refOf(object)
 	live := &unstructured.Unstructured{}
 	live.SetGroupVersionKind(object.GroupVersionKind())

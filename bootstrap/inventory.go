@@ -51,12 +51,15 @@ const (
 )
 
 // Inventory reads what is recorded of a plan. A plan that was never run has an
-// empty inventory, which is not an error.
+// empty inventory, which is not an error. A cluster that does not answer is
+// tried for 30 seconds.
 func (c *Client) Inventory(ctx context.Context, plan string) (Inventory, error) {
 	s, err := c.session(ctx, nil)
 	if err != nil {
 		return Inventory{}, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
 	return s.loadInventory(ctx, plan)
 }
 

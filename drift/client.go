@@ -70,7 +70,7 @@ func (c *Client) Report(ctx context.Context) ([]Finding, error) {
 	}
 	var report []Finding
 	for _, app := range baseline.applications {
-		report = append(report, newTracker().observe(app, time.Time{})...)
+		report = append(report, newTracker().observe(app, time.Now())...)
 	}
 	return report, nil
 }
@@ -95,7 +95,7 @@ func (c *Client) Watch(ctx context.Context, since Baseline) iter.Seq2[Finding, e
 			return true
 		}
 		for _, app := range since.applications {
-			if !report(app, time.Time{}) {
+			if !report(app, time.Now()) {
 				return
 			}
 		}

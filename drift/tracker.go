@@ -17,6 +17,9 @@ type tracker struct {
 	// counted is the last self-heal that is accounted for.
 	counted healID
 	open    map[Resource]*departure
+	// excused are resources that were out of sync with a declaration that waited to be synced, and have not been in sync
+	// since: the result of that comparison stays a moment longer than the sync takes.
+	excused map[Resource]bool
 	// doubtful are departures that were seen so soon after their self-heal that they may be its own, written late.
 	doubtful map[Resource]time.Time
 }
@@ -29,25 +32,30 @@ type departure struct {
 }
 
 func newTracker() *tracker {
-	return &tracker{open: map[Resource]*departure{}, doubtful: map[Resource]time.Time{}}
+	return &tracker{open: map[Resource]*departure{}, excused: map[Resource]bool{}, doubtful: map[Resource]time.Time{}}
 }
 
-// observe takes the next version of the Application, seen at a time (zero: nobody knows when it came about), and returns
-// the findings that are new or have changed their state.
+// observe takes the next version of the Application, seen at a time, and returns the findings that are new or have
+// changed their state.
 func (t *tracker) observe(app argoapp.Application, at time.Time) []Finding {
 	heal := healOf(app)
 	before := map[Resource]State{}
 	for resource, open := range t.open {
 		before[resource] = open.State
 	}
-	if !t.started && heal.completed() {
-		t.counted = heal.id()
+	detected := at
+	if !t.started {
+		t.started = true
+		detected = time.Time{}
+		if heal.completed() {
+			t.counted = heal.id()
+		}
 	}
-	t.started = true
 
 	outOfSync := departures(app)
-	t.openDeparted(app, outOfSync, heal, at)
-	t.openHealed(app, outOfSync, heal, at)
+	t.excuse(app, outOfSync, at)
+	t.openDeparted(app, outOfSync, heal, detected)
+	t.openHealed(app, outOfSync, heal, detected)
 
 	var changed []Finding
 	for _, resource := range slices.SortedFunc(maps.Keys(t.open), compareResources) {
@@ -67,17 +75,28 @@ func (t *tracker) observe(app argoapp.Application, at time.Time) []Finding {
 	return changed
 }
 
+// excuse notes which resources are out of sync because a declaration waits to be synced, or did until just now.
+func (t *tracker) excuse(app argoapp.Application, outOfSync map[Resource]Change, at time.Time) {
+	maps.DeleteFunc(t.excused, func(resource Resource, _ bool) bool {
+		_, departs := outOfSync[resource]
+		return !departs
+	})
+	if comparesDeployed(app) && !justDeployed(app, at) {
+		return
+	}
+	for resource := range outOfSync {
+		t.excused[resource] = true
+	}
+}
+
 // openDeparted opens a finding for each resource that departs from what is deployed.
 func (t *tracker) openDeparted(app argoapp.Application, outOfSync map[Resource]Change, heal *heal, at time.Time) {
 	maps.DeleteFunc(t.doubtful, func(resource Resource, _ time.Time) bool {
 		_, departs := outOfSync[resource]
 		return !departs
 	})
-	if !comparesDeployed(app) {
-		return
-	}
 	for resource, change := range outOfSync {
-		if t.open[resource] != nil {
+		if t.open[resource] != nil || t.excused[resource] {
 			continue
 		}
 		if heal.undid(resource) && heal.id() == t.counted && live(heal.finishedAt, at) {
@@ -182,6 +201,12 @@ func comparesDeployed(app argoapp.Application) bool {
 	return deployed.Revision == compared.Revision && slices.Equal(deployed.Revisions, compared.Revisions) &&
 		equalSources(deployed.Source, compared.ComparedTo.Source) &&
 		slices.EqualFunc(deployed.Sources, compared.ComparedTo.Sources, equalSources)
+}
+
+// justDeployed reports whether a complete sync has only just ended, so that the last comparison may be older.
+func justDeployed(app argoapp.Application, at time.Time) bool {
+	state := app.Status.OperationState
+	return state != nil && state.FinishedAt != nil && !isSelfHeal(state.Operation) && live(state.FinishedAt.Time, at)
 }
 
 // recordPrecision bounds how far a moment that was seen live can lie after its record, which is cut to a second.

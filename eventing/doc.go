@@ -15,10 +15,10 @@
 // the upstream fragment as it is.
 //
 // Several upstream defaults lose events without saying so. Build replaces them:
-// triggers are delivered at least once and retried, HTTP triggers treat a
-// status outside the 2xx range as a failure, and string filters match the whole
-// value.
+// triggers are delivered at least once and retried, an HTTP trigger fails on an
+// error status, and string filters match the whole value.
 //
 // [Sensor.RBAC] returns the ServiceAccount and the least Roles its triggers
-// need. [Client.WaitReady] waits until the pods of the current spec run.
+// need: apply them with the Sensor, whose pods run as that account.
+// [Client.WaitReady] waits until the pods of the current spec run.
 package eventing

@@ -199,7 +199,7 @@ func allowed(t *testing.T, client kubernetes.Interface, what authorizationv1.Res
 // podKubeconfig is the kubeconfig that the local node gave to a pod.
 func podKubeconfig(t *testing.T, clusterDir, namespace, prefix string) string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(clusterDir, "node", "pods", namespace+"_"+prefix+"*", "kubeconfig"))
+	found, err := filepath.Glob(filepath.Join(clusterDir, "node", "pods", namespace+"_"+prefix+"*", "containers", "*", "kubeconfig"))
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	return found[0]

@@ -32,6 +32,8 @@ type flow struct {
 	repositoryURL string
 	// commit is the newest commit that the cluster is to show.
 	commit string
+	// retained is set when what explains a failure, or was asked for, stays.
+	retained bool
 }
 
 // run runs the whole flow and prints its closing table.
@@ -44,7 +46,7 @@ func run(ctx context.Context, options options, out *os.File) (err error) {
 		return fmt.Errorf("make a directory for the git repository: %w", err)
 	}
 	f := &flow{options: options, workDir: workDir}
-	defer func() { err = errors.Join(err, f.close(context.WithoutCancel(ctx), err != nil)) }()
+	defer func() { err = errors.Join(err, f.close(context.WithoutCancel(ctx))) }()
 
 	outcomes, err := runStages(ctx, f.stages(), newDisplay(out, options.verbose))
 	if err != nil {
@@ -54,12 +56,13 @@ func run(ctx context.Context, options options, out *os.File) (err error) {
 	if err := table(out, outcomes); err != nil {
 		return err
 	}
-	stays := err != nil || options.keep
+	// On a cluster that lives on, the Applications still need their repository.
+	stays := err != nil || options.keep || options.target == targetKubeconfig
 	f.whereabouts(out, stays)
-	if stays && f.target != nil {
-		f.target.Retain()
+	if stays {
+		f.retain()
 	}
-	if err == nil && options.keep {
+	if err == nil && options.keep && options.target == targetEmbedded {
 		fmt.Fprintln(out, "the cluster stays up; interrupt this program to end it")
 		<-ctx.Done()
 	}
@@ -160,13 +163,21 @@ func (f *flow) whereabouts(out *os.File, stays bool) {
 	fmt.Fprintf(out, "kubeconfig %s, repository %s, logs %s (%s)\n", f.target.Kubeconfig(), f.workDir, f.target.LogDir(), state)
 }
 
-// close ends the cluster. What explains a failure stays in place.
-func (f *flow) close(ctx context.Context, failed bool) error {
+// retain leaves everything in place that close would remove.
+func (f *flow) retain() {
+	f.retained = true
+	if f.target != nil {
+		f.target.Retain()
+	}
+}
+
+// close ends the cluster and removes what is not retained.
+func (f *flow) close(ctx context.Context) error {
 	var errs []error
 	if f.target != nil {
 		errs = append(errs, f.target.Stop(ctx))
 	}
-	if !failed && !f.options.keep {
+	if !f.retained {
 		errs = append(errs, os.RemoveAll(f.workDir))
 	}
 	return errors.Join(errs...)

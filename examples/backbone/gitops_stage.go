@@ -49,7 +49,7 @@ func (f *flow) gitopsStage(ctx context.Context, progress progress) (string, erro
 	}
 	for _, status := range statuses {
 		if !slices.Equal(status.Revisions, []string{f.commit}) {
-			return "", fmt.Errorf("Application %s is at %v, want %s", status.Name, status.Revisions, f.commit)
+			return "", fmt.Errorf("the Application %s is at %v, want %s", status.Name, status.Revisions, f.commit)
 		}
 	}
 	var pipeline corev1.ConfigMap

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/controlbackbone/backbone/internal/target"
 	"github.com/controlbackbone/backbone/policy"
 )
 
@@ -20,11 +21,12 @@ const policyTimeout = time.Minute
 func (f *flow) policyStage(ctx context.Context, progress progress) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, policyTimeout, fmt.Errorf("not within %s", policyTimeout))
 	defer cancel()
-	// The namespaces that bootstrap made before there was a policy.
-	exempt := []string{"argocd", "argo-events", "backbone-system", "external-secrets", "kyverno", "nats", "vault"}
+	// The namespaces that were made before there was a policy.
+	exempt := []string{"argocd", "argo-events", "backbone-system", "external-secrets", "kyverno", "nats", "vault", target.GitNamespace}
 	objects, err := policy.Build(policy.Kyverno(1, 15),
 		policy.RequireLabels{Name: "require-namespace-owner", Labels: []policy.RequiredLabel{{Key: "owner"}}, ExemptNamespaces: exempt},
-		policy.DefaultNetworkPolicy{Name: "default-network-policy", ExemptNamespaces: exempt},
+		// The event source and the sensor must reach the bus.
+		policy.DefaultNetworkPolicy{Name: "default-network-policy", ExemptNamespaces: append(exempt, eventsNamespace)},
 	)
 	if err != nil {
 		return "", err

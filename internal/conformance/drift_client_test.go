@@ -71,6 +71,12 @@ func (v version) requesting(operation map[string]any) version {
 	return v
 }
 
+// deployed is the version when a revision has been deployed.
+func deployed(revision string, v version) version {
+	v.status["history"].([]any)[0].(map[string]any)["revision"] = revision
+	return v
+}
+
 func TestWatchReportsDrift(t *testing.T) {
 	synced, modified := managed("Synced", "", false), managed("OutOfSync", "", false)
 	now := time.Now()
@@ -146,6 +152,19 @@ func TestWatchReportsDrift(t *testing.T) {
 		"a commit that waits to be synced is no drift": {
 			before: compared("abc", synced, nil),
 			after:  []version{compared("def", modified, nil), compared("def", synced, nil)},
+		},
+		"a comparison that is older than the sync of its commit is no drift": {
+			before: compared("abc", synced, nil),
+			after: []version{
+				compared("def", modified, nil), deployed("def", compared("def", modified, nil)), deployed("def", compared("def", synced, nil)),
+			},
+		},
+		"drift after a commit was synced": {
+			before: compared("abc", synced, nil),
+			after: []version{
+				compared("def", modified, nil), deployed("def", compared("def", synced, nil)), deployed("def", compared("def", modified, nil)),
+			},
+			want: []string{"ConfigMap n/c Modified Drifted 0"},
 		},
 		"drift from before the baseline comes first": {
 			before: compared("abc", modified, nil),

@@ -110,8 +110,6 @@ func TestAWebhookEventReachesAnApplication(t *testing.T) {
 	require.NoError(t, events.Apply(t.Context(), obj))
 	requireDeployed(t, events, home)
 	requireRevision(t, c, application, endpoint, "refs/heads/release-1", "def")
-	send(endpoint, "refs/heads/main", "ghi")
-	requireRevision(t, c, application, endpoint, "refs/heads/release-1", "jkl")
 }
 
 func requireDeployed(t *testing.T, events *eventing.Client, namespace string) {

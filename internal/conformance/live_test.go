@@ -25,9 +25,7 @@ func liveKube(t *testing.T) client.WithWatch {
 	t.Helper()
 	live.once.Do(func() { live.cluster, live.err = startLive() })
 	require.NoError(t, live.err)
-	c, err := client.NewWithWatch(live.cluster.Config(), client.Options{})
-	require.NoError(t, err)
-	return c
+	return newClient(t, live.cluster)
 }
 
 // startLive starts the cluster and waits until the controllers are ready. It takes no test's context, because the

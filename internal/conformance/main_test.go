@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -56,7 +57,15 @@ func kube(t *testing.T) client.WithWatch {
 		shared.cluster, shared.err = embedded.Start(context.Background(), embedded.Options{})
 	})
 	require.NoError(t, shared.err)
-	c, err := client.NewWithWatch(shared.cluster.Config(), client.Options{})
+	return newClient(t, shared.cluster)
+}
+
+// newClient returns a client that leaves out the API server's warnings: upstream's finalizers and fields cause some.
+func newClient(t *testing.T, cluster *embedded.Cluster) client.WithWatch {
+	t.Helper()
+	config := cluster.Config()
+	config.WarningHandler = rest.NoWarnings{}
+	c, err := client.NewWithWatch(config, client.Options{})
 	require.NoError(t, err)
 	return c
 }

@@ -9,6 +9,7 @@ import (
 // Component is something a platform installs once, that this target can run.
 type Component string
 
+// The components of the backbone, and NATS, which carries the events.
 const (
 	ArgoCD          Component = "argocd"
 	Kyverno         Component = "kyverno"

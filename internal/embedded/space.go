@@ -41,7 +41,7 @@ func checkSpace(dir string, needed uint64) error {
 	if err := syscall.Statfs(dir, &stat); err != nil {
 		return fmt.Errorf("ask for the free space of %s: %w", dir, err)
 	}
-	if free := uint64(stat.Bavail) * uint64(stat.Bsize); free < needed {
+	if free := stat.Bavail * uint64(stat.Bsize); free < needed {
 		return &SpaceError{Dir: dir, Free: free, Needed: needed}
 	}
 	return nil

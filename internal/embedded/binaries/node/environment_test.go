@@ -34,7 +34,7 @@ restartPolicy: Never
 containers:
 - name: main
   image: shell:1
-  args: ["-c", "env; echo arg=$(GREETING)", "$$(GREETING)"]
+  args: ["-c", "env; echo 'arg=$(GREETING)'"]
   resources: {limits: {cpu: 1500m, memory: 64Mi}}
   envFrom:
   - {prefix: CM_, configMapRef: {name: settings}}

@@ -76,8 +76,8 @@ func newContainer(p *Pod, spec *corev1.Container, index int) *container {
 // stop ends, which stops it.
 func (c *container) run(stop, kill context.Context) (code int32, ended bool) {
 	backOff := backOff{}
-	for {
-		launch, ok := c.prepare(stop)
+	for restart := int32(0); ; restart++ {
+		launch, ok := c.prepare(stop, restart)
 		if !ok {
 			return 0, false
 		}
@@ -95,7 +95,6 @@ func (c *container) run(stop, kill context.Context) (code int32, ended bool) {
 			c.settle()
 			return code, false
 		}
-		c.countRestart()
 	}
 }
 
@@ -115,9 +114,9 @@ func (c *container) isInit() bool {
 
 // prepare gathers all that a start needs, waiting for what is missing. It
 // reports false when stop ended before.
-func (c *container) prepare(stop context.Context) (*launch, bool) {
+func (c *container) prepare(stop context.Context, restart int32) (*launch, bool) {
 	for delay := firstRetry; stop.Err() == nil; delay = min(2*delay, lastRetry) {
-		launch, err := newLaunch(stop, c)
+		launch, err := newLaunch(stop, c, restart)
 		if err == nil {
 			return launch, true
 		}
@@ -136,7 +135,7 @@ func (c *container) runOnce(stop, kill context.Context, launch *launch) int32 {
 	if err := launch.start(); err != nil {
 		c.event(corev1.EventTypeWarning, events.FailedToStartContainer, "%v", err)
 		now := metav1.Now()
-		return c.setTerminated(&corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: err.Error(), StartedAt: now, FinishedAt: now})
+		return c.setTerminated(launch, &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: err.Error(), StartedAt: now, FinishedAt: now})
 	}
 	c.setRunning(launch)
 	c.event(corev1.EventTypeNormal, events.StartedContainer, "Started container %s as process %d", c.spec.Name, launch.process.PID())
@@ -167,7 +166,7 @@ func (c *container) runOnce(stop, kill context.Context, launch *launch) int32 {
 	if exit.Code != 0 {
 		terminated.Reason = "Error"
 	}
-	return c.setTerminated(terminated)
+	return c.setTerminated(launch, terminated)
 }
 
 // end runs the container's preStop hook and stops its process, both within grace.

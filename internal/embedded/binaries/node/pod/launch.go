@@ -38,8 +38,8 @@ type launch struct {
 
 // newLaunch makes the container's directories and resolves its environment and
 // command line. It fails with what the container has to wait for.
-func newLaunch(ctx context.Context, c *container) (*launch, error) {
-	l := &launch{container: c, restart: c.restartCount()}
+func newLaunch(ctx context.Context, c *container, restart int32) (*launch, error) {
+	l := &launch{container: c, restart: restart}
 	var err error
 	if l.image, err = c.pod.runtime.Images.Image(c.spec.Image); err != nil {
 		return nil, &waitingError{reason: reasonNoImage, err: err}

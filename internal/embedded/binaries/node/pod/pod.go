@@ -84,11 +84,13 @@ func (p *Pod) isDone() bool {
 	}
 }
 
-// Update takes over changed labels and annotations.
+// Update takes over what has changed in the pod's object: labels, annotations,
+// and the conditions that others set.
 func (p *Pod) Update(pod *corev1.Pod) {
 	p.mu.Lock()
 	p.pod = pod
 	p.mu.Unlock()
+	p.changed()
 }
 
 // Stop begins to end the pod: containers are asked to stop and killed after

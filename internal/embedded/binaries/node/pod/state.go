@@ -48,7 +48,7 @@ func (p *Pod) resetWaiting() {
 // setRunning says that the container's process has started.
 func (c *container) setRunning(launch *launch) {
 	c.update(func() {
-		c.current = launch
+		c.current, c.restarts = launch, launch.restart
 		c.state = corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(launch.began)}}
 	})
 }
@@ -78,9 +78,9 @@ func (c *container) updateCurrent(launch *launch, change func()) {
 }
 
 // setTerminated says how the container's process ended; it returns the exit code.
-func (c *container) setTerminated(terminated *corev1.ContainerStateTerminated) int32 {
+func (c *container) setTerminated(launch *launch, terminated *corev1.ContainerStateTerminated) int32 {
 	c.update(func() {
-		c.current, c.started, c.ready = nil, false, false
+		c.current, c.restarts, c.started, c.ready = nil, launch.restart, false, false
 		c.state = corev1.ContainerState{Terminated: terminated}
 	})
 	return terminated.ExitCode
@@ -98,11 +98,3 @@ func (c *container) setBackOff(delay time.Duration) {
 
 // settle says that the container will not be started again after all.
 func (c *container) settle() { c.update(func() { c.state = c.last }) }
-
-func (c *container) restartCount() int32 {
-	c.pod.mu.Lock()
-	defer c.pod.mu.Unlock()
-	return c.restarts
-}
-
-func (c *container) countRestart() { c.update(func() { c.restarts++ }) }

@@ -1,0 +1,241 @@
+package conformance_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/argoproj/argo-events/pkg/apis/events/v1alpha1"
+	"github.com/argoproj/argo-events/pkg/eventsources/sources/webhook"
+	"github.com/argoproj/argo-events/pkg/reconciler/eventbus"
+	"github.com/argoproj/argo-events/pkg/reconciler/sensor"
+	sensordependencies "github.com/argoproj/argo-events/pkg/sensors/dependencies"
+	"github.com/argoproj/argo-events/pkg/sensors/triggers"
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/controlbackbone/backbone/eventing"
+	"github.com/controlbackbone/backbone/internal/conformance"
+)
+
+// Upstream's controllers refuse what these functions refuse.
+func TestEventingObjectsPassUpstreamValidation(t *testing.T) {
+	bus := &v1alpha1.EventBus{Spec: v1alpha1.EventBusSpec{JetStream: &v1alpha1.JetStreamBus{Version: "latest"}}}
+	for name, obj := range built(t, "eventing") {
+		t.Run(name, func(t *testing.T) {
+			switch obj.GetKind() {
+			case "EventBus":
+				typed := &v1alpha1.EventBus{}
+				conformance.Strict(t, obj, typed)
+				require.NoError(t, eventbus.ValidateEventBus(typed))
+			case "EventSource":
+				typed := &v1alpha1.EventSource{}
+				conformance.Strict(t, obj, typed)
+				for _, source := range typed.Spec.Webhook {
+					listener := &webhook.EventListener{Webhook: source}
+					require.NoError(t, listener.ValidateEventSource(t.Context()))
+				}
+			case "Sensor":
+				typed := &v1alpha1.Sensor{}
+				conformance.Strict(t, obj, typed)
+				require.NoError(t, sensor.ValidateSensor(typed, bus))
+			}
+		})
+	}
+}
+
+// upstreamSensor builds a sensor and decodes it as the sensor's pod does.
+func upstreamSensor(t *testing.T, filters []eventing.DataFilter, trigger eventing.Trigger) *v1alpha1.Sensor {
+	t.Helper()
+	obj, err := eventing.Sensor{
+		Name: "sync", Namespace: "events",
+		Dependencies: []eventing.Dependency{{Name: "push", EventSource: "git", Event: "push", Filters: eventing.Filters{Data: filters}}},
+		Triggers:     []eventing.SensorTrigger{{Name: "sync", Trigger: trigger}},
+	}.Build()
+	require.NoError(t, err)
+	typed := &v1alpha1.Sensor{}
+	conformance.Strict(t, obj, typed)
+	return typed
+}
+
+func event(data string) *v1alpha1.Event {
+	return &v1alpha1.Event{
+		Context: &v1alpha1.EventContext{ID: "1", DataContentType: v1alpha1.MediaTypeJSON},
+		Data:    []byte(data),
+	}
+}
+
+// The filters mean to upstream's engine what their documentation says.
+func TestDataFiltersDecideAsTheyAreDocumented(t *testing.T) {
+	main := eventing.StringIn{Path: "body.ref", Values: []string{"refs/heads/main", "a.b"}}
+	quiet := eventing.StringNotIn{Path: "body.severity", Values: []string{"info", "none"}}
+	tests := map[string]struct {
+		filters []eventing.DataFilter
+		data    string
+		want    bool
+	}{
+		"no filter lets everything through":             {nil, `{}`, true},
+		"a string equals one of the values":             {[]eventing.DataFilter{main}, `{"body":{"ref":"refs/heads/main"}}`, true},
+		"a longer string does not equal":                {[]eventing.DataFilter{main}, `{"body":{"ref":"refs/heads/main-2"}}`, false},
+		"a prefixed string does not equal":              {[]eventing.DataFilter{main}, `{"body":{"ref":"x/refs/heads/main"}}`, false},
+		"a second line does not make it equal":          {[]eventing.DataFilter{main}, `{"body":{"ref":"refs/heads/main\nx"}}`, false},
+		"a value is no pattern":                         {[]eventing.DataFilter{main}, `{"body":{"ref":"axb"}}`, false},
+		"a missing path does not match":                 {[]eventing.DataFilter{main}, `{"body":{}}`, false},
+		"an excluded value does not match":              {[]eventing.DataFilter{quiet}, `{"body":{"severity":"none"}}`, false},
+		"the first excluded value does not match":       {[]eventing.DataFilter{quiet}, `{"body":{"severity":"info"}}`, false},
+		"another value matches":                         {[]eventing.DataFilter{quiet}, `{"body":{"severity":"page"}}`, true},
+		"an exclusion does not match a missing path":    {[]eventing.DataFilter{quiet}, `{"body":{}}`, false},
+		"an empty value can be asked for":               {[]eventing.DataFilter{eventing.StringIn{Path: "a", Values: []string{""}}}, `{"a":""}`, true},
+		"a pattern is found anywhere":                   {[]eventing.DataFilter{eventing.StringMatches{Path: "a", Pattern: "b+"}}, `{"a":"abbc"}`, true},
+		"a number is equal by default":                  {[]eventing.DataFilter{eventing.Number{Path: "a", Value: 3}}, `{"a":3.0}`, true},
+		"the number of the event is on the left":        {[]eventing.DataFilter{eventing.Number{Path: "a", Is: eventing.Greater, Value: 3}}, `{"a":4}`, true},
+		"a boundary is not greater":                     {[]eventing.DataFilter{eventing.Number{Path: "a", Is: eventing.Greater, Value: 3}}, `{"a":3}`, false},
+		"a boundary is greater or equal":                {[]eventing.DataFilter{eventing.Number{Path: "a", Is: eventing.GreaterOrEqual, Value: 3}}, `{"a":3}`, true},
+		"less":                                          {[]eventing.DataFilter{eventing.Number{Path: "a", Is: eventing.Less, Value: 3}}, `{"a":2}`, true},
+		"less or equal":                                 {[]eventing.DataFilter{eventing.Number{Path: "a", Is: eventing.LessOrEqual, Value: 3}}, `{"a":3}`, true},
+		"not equal":                                     {[]eventing.DataFilter{eventing.Number{Path: "a", Is: eventing.NotEqual, Value: 3}}, `{"a":3}`, false},
+		"a large number keeps its digits":               {[]eventing.DataFilter{eventing.Number{Path: "a", Value: 1234567890123}}, `{"a":1234567890123}`, true},
+		"a boolean":                                     {[]eventing.DataFilter{eventing.Bool{Path: "a", Value: true}}, `{"a":true}`, true},
+		"a value that is no boolean counts as false":    {[]eventing.DataFilter{eventing.Bool{Path: "a"}}, `{"a":"yes"}`, true},
+		"all filters must match":                        {[]eventing.DataFilter{main, quiet}, `{"body":{"ref":"refs/heads/main","severity":"info"}}`, false},
+		"an index selects an element, as for a header ": {[]eventing.DataFilter{eventing.StringIn{Path: "header.X-Event.0", Values: []string{"push"}}}, `{"header":{"X-Event":["push"]}}`, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			dependency := upstreamSensor(t, test.filters, eventing.LogTrigger{}).Spec.Dependencies[0]
+			got := dependency.Filters == nil
+			if !got {
+				// The error only says why an event does not match.
+				got, _ = sensordependencies.Filter(event(test.data), dependency.Filters, dependency.FiltersLogicalOperator)
+			}
+			require.Equal(t, test.want, got)
+		})
+	}
+}
+
+// What upstream's engine sends for an event is what the trigger means.
+func TestArgoCDTriggerPatchesTheOperation(t *testing.T) {
+	trigger := eventing.ArgoCDTrigger{
+		Application: "shop",
+		Parameters: []eventing.Parameter{{
+			From:    eventing.DataKey{Dependency: "push", Path: "body.after"},
+			To:      "operation.sync.revision",
+			Default: new("main"),
+		}},
+	}
+	tests := map[string]struct{ data, want string }{
+		"the revision comes from the event":         {`{"body":{"after":"abc"}}`, "abc"},
+		"the default stands in for a missing value": {`{"body":{}}`, "main"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			k8s := upstreamSensor(t, nil, trigger).Spec.Triggers[0].Template.K8s
+			patch, err := triggers.FetchKubernetesResource(k8s.Source)
+			require.NoError(t, err)
+			events := map[string]*v1alpha1.Event{"push": event(test.data)}
+			require.NoError(t, triggers.ApplyResourceParameters(events, k8s.Parameters, patch))
+			want := map[string]any{
+				"apiVersion": "argoproj.io/v1alpha1",
+				"kind":       "Application",
+				"metadata":   map[string]any{"name": "shop", "namespace": "argocd"},
+				"operation": map[string]any{
+					"initiatedBy": map[string]any{"username": "sensor/events/sync"},
+					"sync": map[string]any{
+						"prune":       true,
+						"revision":    test.want,
+						"syncOptions": []any{"ServerSideApply=true", "ApplyOutOfSyncOnly=true"},
+					},
+				},
+			}
+			if diff := cmp.Diff(want, patch.Object); diff != "" {
+				t.Errorf("patch (-want +got):\n%s", diff)
+			}
+			require.Equal(t, v1alpha1.Patch, k8s.Operation)
+		})
+	}
+}
+
+// The payload of an HTTP trigger is what upstream's engine puts together.
+func TestHTTPTriggerPayload(t *testing.T) {
+	tests := map[string]struct {
+		payload []eventing.Parameter
+		want    string
+	}{
+		"values become strings": {
+			[]eventing.Parameter{{From: eventing.DataKey{Dependency: "push", Path: "body.count"}, To: "count"}},
+			`{"count":"3"}`,
+		},
+		"raw values keep their type": {
+			[]eventing.Parameter{{From: eventing.DataKey{Dependency: "push", Path: "body.list", Raw: true}, To: "list"}},
+			`{"list":[1,2]}`,
+		},
+		"templates see the data as .Input": {
+			[]eventing.Parameter{{From: eventing.DataTemplate{Dependency: "push", Template: "{{ .Input.body.name | upper }}"}, To: "name"}},
+			`{"name":"SHOP"}`,
+		},
+		"the context has the ID": {
+			[]eventing.Parameter{
+				{From: eventing.ContextKey{Dependency: "push", Path: "id"}, To: "id"},
+				{From: eventing.ContextTemplate{Dependency: "push", Template: "event-{{ .Input.id }}"}, To: "text"},
+			},
+			`{"id":"1","text":"event-1"}`,
+		},
+		"an empty path makes the value the body": {
+			[]eventing.Parameter{{From: eventing.DataKey{Dependency: "push", Path: "body.name"}}},
+			`shop`,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			http := upstreamSensor(t, nil, eventing.HTTPTrigger{URL: "https://chat", Payload: test.payload}).Spec.Triggers[0].Template.HTTP
+			events := map[string]*v1alpha1.Event{"push": event(`{"body":{"count":3,"list":[1,2],"name":"shop"}}`)}
+			got, err := triggers.ConstructPayload(events, http.Payload)
+			require.NoError(t, err)
+			require.Equal(t, test.want, string(got))
+		})
+	}
+}
+
+func TestWholeEventIsTheEventAsJSON(t *testing.T) {
+	http := upstreamSensor(t, nil, eventing.HTTPTrigger{
+		URL: "https://chat", Payload: []eventing.Parameter{{From: eventing.WholeEvent{Dependency: "push"}}},
+	}).Spec.Triggers[0].Template.HTTP
+	want := event(`{"body":{}}`)
+	got, err := triggers.ConstructPayload(map[string]*v1alpha1.Event{"push": want}, http.Payload)
+	require.NoError(t, err)
+	var decoded v1alpha1.Event
+	require.NoError(t, json.Unmarshal(got, &decoded))
+	if diff := cmp.Diff(want.Data, decoded.Data); diff != "" {
+		t.Errorf("data (-want +got):\n%s", diff)
+	}
+}
+
+// A right on a resource of another name than the one upstream asks for would be
+// no right at all.
+func TestObjectTriggerRightsNameTheResourceUpstreamUses(t *testing.T) {
+	kinds := []string{
+		"Pod", "ConfigMap", "Deployment", "Ingress", "NetworkPolicy", "ClusterPolicy", "Gateway", "EventBus", "Application",
+		"StorageClass", "Endpoints", "Switch", "Mesh", "Path", "Box", "Quiz", "Shelf", "Knife", "X", "Proxy", "Key",
+	}
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			obj := &unstructured.Unstructured{}
+			obj.SetAPIVersion("example.com/v1")
+			obj.SetKind(kind)
+			obj.SetName("a")
+			rights, err := eventing.Sensor{
+				Name: "sync", Namespace: "events",
+				Dependencies: []eventing.Dependency{{Name: "push", EventSource: "git", Event: "push"}},
+				Triggers:     []eventing.SensorTrigger{{Name: "sync", Trigger: eventing.ObjectTrigger{Object: obj}}},
+			}.RBAC()
+			require.NoError(t, err)
+			require.Equal(t, "Role", rights[1].GetKind())
+			rules, _, err := unstructured.NestedSlice(rights[1].Object, "rules")
+			require.NoError(t, err)
+			want := []any{triggers.GetGroupVersionResource(obj).Resource}
+			if diff := cmp.Diff(want, rules[0].(map[string]any)["resources"]); diff != "" {
+				t.Errorf("resource (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
