@@ -43,9 +43,9 @@ func (t *tracker) observe(app argoapp.Application, at time.Time) []Finding {
 	for resource, open := range t.open {
 		before[resource] = open.State
 	}
-	detected := at
-	if !t.started {
-		t.started = true
+	detected, first := at, !t.started
+	t.started = true
+	if first {
 		detected = time.Time{}
 		if heal.completed() {
 			t.counted = heal.id()
@@ -53,7 +53,7 @@ func (t *tracker) observe(app argoapp.Application, at time.Time) []Finding {
 	}
 
 	outOfSync := departures(app)
-	t.excuse(app, outOfSync, at)
+	t.excuse(outOfSync, !comparesDeployed(app) || first && justDeployed(app, at))
 	t.openDeparted(app, outOfSync, heal, detected)
 	t.openHealed(app, outOfSync, heal, detected)
 
@@ -75,13 +75,13 @@ func (t *tracker) observe(app argoapp.Application, at time.Time) []Finding {
 	return changed
 }
 
-// excuse notes which resources are out of sync because a declaration waits to be synced, or did until just now.
-func (t *tracker) excuse(app argoapp.Application, outOfSync map[Resource]Change, at time.Time) {
+// excuse notes which resources are out of sync because a declaration waits to be synced.
+func (t *tracker) excuse(outOfSync map[Resource]Change, waits bool) {
 	maps.DeleteFunc(t.excused, func(resource Resource, _ bool) bool {
 		_, departs := outOfSync[resource]
 		return !departs
 	})
-	if comparesDeployed(app) && !justDeployed(app, at) {
+	if !waits {
 		return
 	}
 	for resource := range outOfSync {

@@ -69,10 +69,7 @@ type Group struct {
 
 // Validate reports every fault of the convention, including those of the projects and ApplicationSets that it makes.
 func (f Folders) Validate() field.ErrorList {
-	var faults field.ErrorList
-	if f.RepoURL == "" {
-		faults = append(faults, field.Required(field.NewPath("repoURL"), "the folders are in a repository"))
-	}
+	faults := validateRepoURL(field.NewPath("repoURL"), f.RepoURL, literal{})
 	if strings.HasPrefix(f.Root, "/") || escapes(f.root()) {
 		faults = append(faults, field.Invalid(field.NewPath("root"), f.Root, "must be relative and stay inside the repository"))
 	}

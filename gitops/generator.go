@@ -110,12 +110,8 @@ func (g GitFiles) build() map[string]any {
 }
 
 func validateGit(path *field.Path, repoURL, revision string, include []string, prefix string, values map[string]string, requeue time.Duration) field.ErrorList {
-	var faults field.ErrorList
-	if repoURL == "" {
-		faults = append(faults, field.Required(path.Child("repoURL"), "the generator reads a repository"))
-	}
 	texts := templated{}
-	faults = append(faults, texts.text(path.Child("repoURL"), repoURL)...)
+	faults := validateRepoURL(path.Child("repoURL"), repoURL, texts)
 	faults = append(faults, texts.text(path.Child("revision"), revision)...)
 	if len(include) == 0 {
 		faults = append(faults, field.Required(path.Child("include"), "without a pattern nothing is generated"))

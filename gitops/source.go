@@ -1,6 +1,7 @@
 package gitops
 
 import (
+	"net/url"
 	"path"
 	"strings"
 
@@ -50,10 +51,7 @@ type RawTool map[string]any
 
 func (s Source) validate(at *field.Path, texts texts, several bool) field.ErrorList {
 	var faults field.ErrorList
-	if s.RepoURL == "" {
-		faults = append(faults, field.Required(at.Child("repoURL"), "a source is read from a repository"))
-	}
-	faults = append(faults, texts.text(at.Child("repoURL"), s.RepoURL)...)
+	faults = append(faults, validateRepoURL(at.Child("repoURL"), s.RepoURL, texts)...)
 	faults = append(faults, texts.text(at.Child("revision"), s.Revision)...)
 	faults = append(faults, texts.text(at.Child("path"), s.Path)...)
 	faults = append(faults, texts.text(at.Child("chart"), s.Chart)...)
@@ -104,6 +102,19 @@ func buildSources(sources []Source) []map[string]any {
 		out[i] = source.build()
 	}
 	return out
+}
+
+// validateRepoURL checks the address of a repository. The fault for a password does not show it.
+func validateRepoURL(at *field.Path, repoURL string, texts texts) field.ErrorList {
+	if repoURL == "" {
+		return field.ErrorList{field.Required(at, "manifests are read from a repository")}
+	}
+	if parsed, err := url.Parse(repoURL); err == nil {
+		if _, secret := parsed.User.Password(); secret {
+			return field.ErrorList{field.Forbidden(at, "credentials belong into a repository Secret of Argo CD")}
+		}
+	}
+	return texts.text(at, repoURL)
 }
 
 // escapes reports whether a path leaves the folder that it starts in.

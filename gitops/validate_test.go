@@ -61,6 +61,12 @@ func TestApplicationValidate(t *testing.T) {
 			},
 			want: []string{"sources[0].path: FieldValueInvalid", "sources[1].path: FieldValueInvalid"},
 		},
+		"a repository's address holds no password": {
+			change: func(a *gitops.Application) {
+				a.Sources = []gitops.Source{{RepoURL: "https://me:secret@git.example.com/a.git", Path: "a"}, {RepoURL: "ssh://git@git.example.com/a.git", Path: "a"}}
+			},
+			want: []string{"sources[0].repoURL: FieldValueForbidden"},
+		},
 		"a ref needs other sources": {
 			change: func(a *gitops.Application) { a.Sources = []gitops.Source{{RepoURL: repo, Ref: "values"}} },
 			want:   []string{"sources[0].ref: FieldValueForbidden"},
@@ -278,6 +284,12 @@ func TestFoldersValidate(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFaultsDoNotShowPasswords(t *testing.T) {
+	_, err := gitops.Folders{RepoURL: "https://me:secret@git.example.com/a.git", Groups: []gitops.Group{{Name: "a"}}}.Build()
+	require.ErrorContains(t, err, "repoURL")
+	require.NotContains(t, err.Error(), "secret@")
 }
 
 func TestFoldersDoNotShareLabels(t *testing.T) {

@@ -71,9 +71,9 @@ func (v version) requesting(operation map[string]any) version {
 	return v
 }
 
-// deployed is the version when a revision has been deployed.
-func deployed(revision string, v version) version {
-	v.status["history"].([]any)[0].(map[string]any)["revision"] = revision
+// deployed is the version when the revision def has been deployed.
+func deployed(v version) version {
+	v.status["history"].([]any)[0].(map[string]any)["revision"] = "def"
 	return v
 }
 
@@ -156,13 +156,13 @@ func TestWatchReportsDrift(t *testing.T) {
 		"a comparison that is older than the sync of its commit is no drift": {
 			before: compared("abc", synced, nil),
 			after: []version{
-				compared("def", modified, nil), deployed("def", compared("def", modified, nil)), deployed("def", compared("def", synced, nil)),
+				compared("def", modified, nil), deployed(compared("def", modified, nil)), deployed(compared("def", synced, nil)),
 			},
 		},
 		"drift after a commit was synced": {
 			before: compared("abc", synced, nil),
 			after: []version{
-				compared("def", modified, nil), deployed("def", compared("def", synced, nil)), deployed("def", compared("def", modified, nil)),
+				compared("def", modified, nil), deployed(compared("def", synced, nil)), deployed(compared("def", modified, nil)),
 			},
 			want: []string{"ConfigMap n/c Modified Drifted 0"},
 		},

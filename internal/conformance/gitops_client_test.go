@@ -100,6 +100,30 @@ func TestSyncRequestsOneOperationAtATime(t *testing.T) {
 	require.NoError(t, argocd.Sync(t.Context(), "a", gitops.SyncRequest{}))
 }
 
+func TestOneOfManySyncsWins(t *testing.T) {
+	c := kube(t)
+	install(t, c, argoCDModule, argoCDCRDs...)
+	own := namespace(t, c)
+	argocd := gitops.NewClient(c, gitops.ClientOptions{Namespace: own})
+	createApplication(t, c, own, "a")
+	const callers = 8
+	results := make(chan error, callers)
+	for range callers {
+		go func() { results <- argocd.Sync(t.Context(), "a", gitops.SyncRequest{}) }()
+	}
+	won := 0
+	for range callers {
+		err := <-results
+		if err == nil {
+			won++
+			continue
+		}
+		var inProgress *gitops.OperationInProgressError
+		require.ErrorAs(t, err, &inProgress)
+	}
+	require.Equal(t, 1, won)
+}
+
 func TestWaitFollowsPendingWork(t *testing.T) {
 	c := kube(t)
 	install(t, c, argoCDModule, argoCDCRDs...)

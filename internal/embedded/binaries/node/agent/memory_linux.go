@@ -8,5 +8,5 @@ func totalMemory() (int64, error) {
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0, err
 	}
-	return int64(uint64(info.Totalram) * uint64(info.Unit)), nil
+	return int64(info.Totalram) * int64(info.Unit), nil
 }

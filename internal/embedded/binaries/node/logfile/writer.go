@@ -39,6 +39,8 @@ func (f *File) Close() error {
 // Stdout and Stderr return writers for the two streams of output. Each must be
 // flushed when the stream ends.
 func (f *File) Stdout() *Stream { return &Stream{file: f, name: "stdout"} }
+
+// Stderr is the stream of what the container writes to its standard error.
 func (f *File) Stderr() *Stream { return &Stream{file: f, name: "stderr"} }
 
 // Stream takes one stream of output. It is not safe for concurrent use.

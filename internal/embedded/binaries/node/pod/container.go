@@ -75,7 +75,7 @@ func newContainer(p *Pod, spec *corev1.Container, index int) *container {
 // until it has ended for good (then ended is true and code its exit code) or
 // stop ends, which stops it.
 func (c *container) run(stop, kill context.Context) (code int32, ended bool) {
-	backOff := backOff{}
+	backOff := BackOff{}
 	for restart := int32(0); ; restart++ {
 		launch, ok := c.prepare(stop, restart)
 		if !ok {
@@ -89,7 +89,7 @@ func (c *container) run(stop, kill context.Context) (code int32, ended bool) {
 		if !c.restartable(code) {
 			return code, true
 		}
-		delay := backOff.next(time.Since(began))
+		delay := backOff.Next(time.Since(began))
 		c.setBackOff(delay)
 		if !sleep(stop, delay) {
 			c.settle()

@@ -229,9 +229,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Namespace and Name are those of the pod's object.
+// Namespace of the pod.
 func (p *Pod) Namespace() string { return p.spec().Namespace }
-func (p *Pod) Name() string      { return p.spec().Name }
+
+// Name of the pod.
+func (p *Pod) Name() string { return p.spec().Name }
 
 // Object is the pod's object with the status that this node knows.
 func (p *Pod) Object() *corev1.Pod {

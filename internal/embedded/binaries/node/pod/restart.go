@@ -12,12 +12,12 @@ const (
 	resetBackOff = 10 * time.Minute
 )
 
-// backOff is the delay before the next start of one container: each is twice
+// BackOff is the delay before the next start of one container: each is twice
 // the one before, up to a limit.
-type backOff struct{ delay time.Duration }
+type BackOff struct{ delay time.Duration }
 
-// next returns the delay after a run that took that long.
-func (b *backOff) next(ran time.Duration) time.Duration {
+// Next returns the delay after a run that took that long.
+func (b *BackOff) Next(ran time.Duration) time.Duration {
 	if b.delay == 0 || ran >= resetBackOff {
 		b.delay = firstBackOff
 		return b.delay

@@ -72,7 +72,7 @@ func (c Checker) exec(ctx context.Context, command []string) (kubeprobe.Result, 
 	output, code, err := c.Exec(ctx, command)
 	switch {
 	case ctx.Err() != nil:
-		return kubeprobe.Failure, fmt.Sprintf("command %q timed out", command), nil
+		return kubeprobe.Failure, fmt.Sprintf("command %q timed out", command), nil //nolint:nilerr // running out of time is a verdict of the probe
 	case err != nil:
 		return kubeprobe.Unknown, "", err
 	case code != 0:
