@@ -30,4 +30,13 @@ func Example() {
 		fmt.Println(object.GetKind(), object.GetName()) // ready for server-side apply or YAML
 	}
 	// Output:
+	// AppProject observability
+	// AppProject cicd
+	// AppProject security
+	// ApplicationSet observability
+	// ApplicationSet cicd
+	// ApplicationSet security
+	// ClusterRole kyverno:default-network-policy:background-controller
+	// ValidatingPolicy require-owner
+	// ClusterPolicy default-network-policy
 }

@@ -4,7 +4,8 @@
 // Every builder is a plain struct. Validate reports all of its faults at once; Build turns it into an object that holds
 // only the fields that were meant, ready for server-side apply or YAML. A fault's path names the Go field in lower camel
 // case, with indices and keys in brackets: `generators[0].repoURL`, `template.destination.server`. Both work on copies:
-// values can be shared and built concurrently.
+// values can be shared and built concurrently. Whoever works with Argo CD's own types converts an object in one line:
+// runtime.DefaultUnstructuredConverter.FromUnstructured(obj.Object, &application).
 //
 // The defaults are the platform's conventions: automated sync with prune and self-heal, server-side apply, only
 // out-of-sync resources applied, Go templates that fail on a missing key. Objects follow the CRDs of Argo CD 2.14 and

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/controlbackbone/backbone/policy"
@@ -29,7 +31,7 @@ func ExampleBuild() {
 	// Output:
 	// rbac.authorization.k8s.io/v1 ClusterRole kyverno:default-network-policy:background-controller
 	// policies.kyverno.io/v1alpha1 ValidatingPolicy require-namespace-labels
-	// policies.kyverno.io/v1alpha1 GeneratingPolicy default-network-policy
+	// kyverno.io/v1 ClusterPolicy default-network-policy
 }
 
 // One value yields both generations of policies.
@@ -77,4 +79,17 @@ func ExampleRequireLabels() {
 	//   - expression: object.metadata.?labels[?"owner"].orValue("") != ""
 	//     message: A namespace needs the label owner.
 	// true rule require-owner as ClusterPolicy on Kyverno 1.20: the kind is removed in 1.20
+}
+
+// Built objects become typed ones in one line, for controllers that work with types.
+func ExampleDefaultNetworkPolicy() {
+	rule := policy.DefaultNetworkPolicy{Name: "default-network-policy"}
+	var role rbacv1.ClusterRole
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(rule.RBAC()[0].Object, &role); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(role.Name, role.Rules[0].Resources)
+	// Output:
+	// kyverno:default-network-policy:background-controller [networkpolicies]
 }

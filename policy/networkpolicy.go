@@ -46,7 +46,7 @@ func (r DefaultNetworkPolicy) Validate() field.ErrorList {
 	return append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 }
 
-// CEL returns a GeneratingPolicy (Kyverno 1.15 and later).
+// CEL returns a GeneratingPolicy (Kyverno 1.15 and later; 1.16 and later unless Once is set).
 func (r DefaultNetworkPolicy) CEL(kyverno Version) (*unstructured.Unstructured, error) {
 	kind, err := celKind(r.Name, "GeneratingPolicy", kyverno)
 	if err != nil {
@@ -54,6 +54,12 @@ func (r DefaultNetworkPolicy) CEL(kyverno Version) (*unstructured.Unstructured, 
 	}
 	if err := object.Invalid(kind.GroupKind(), r.Name, r.Validate()); err != nil {
 		return nil, err
+	}
+	if !r.Once && !kyverno.atLeast(firstSynchronized) {
+		return nil, &UnsupportedError{
+			Rule: r.Name, Kind: kind.Kind, Kyverno: kyverno,
+			Reason: "1.15 deletes all that the policy has generated whenever a later request generates nothing, unless Once is set",
+		}
 	}
 	downstream := []any{map[string]any{
 		"apiVersion": "networking.k8s.io/v1",

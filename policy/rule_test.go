@@ -35,7 +35,7 @@ func TestRulesInBothGenerations(t *testing.T) {
 	}
 	for name, rule := range tests {
 		t.Run(name, func(t *testing.T) {
-			cel, err := rule.CEL(policy.Kyverno(1, 15))
+			cel, err := rule.CEL(policy.Kyverno(1, 17))
 			require.NoError(t, err)
 			classic, err := rule.Classic(policy.Kyverno(1, 15))
 			require.NoError(t, err)
@@ -55,7 +55,8 @@ func TestTheVersionDecidesTheKind(t *testing.T) {
 		"1.13 has only ClusterPolicy":                     {policy.Kyverno(1, 13), labels, "kyverno.io/v1 ClusterPolicy"},
 		"1.14 brought ValidatingPolicy":                   {policy.Kyverno(1, 14), labels, "policies.kyverno.io/v1alpha1 ValidatingPolicy"},
 		"1.14 has no GeneratingPolicy":                    {policy.Kyverno(1, 14), network, "kyverno.io/v1 ClusterPolicy"},
-		"1.15 brought GeneratingPolicy":                   {policy.Kyverno(1, 15), network, "policies.kyverno.io/v1alpha1 GeneratingPolicy"},
+		"1.15 brought GeneratingPolicy":                   {policy.Kyverno(1, 15), policy.DefaultNetworkPolicy{Name: "network", Once: true}, "policies.kyverno.io/v1alpha1 GeneratingPolicy"},
+		"1.15 cannot keep what it generates":              {policy.Kyverno(1, 15), network, "kyverno.io/v1 ClusterPolicy"},
 		"1.16 serves v1beta1":                             {policy.Kyverno(1, 16), labels, "policies.kyverno.io/v1beta1 ValidatingPolicy"},
 		"1.17 serves v1":                                  {policy.Kyverno(1, 17), labels, "policies.kyverno.io/v1 ValidatingPolicy"},
 		"a later major version serves what the last does": {policy.Kyverno(2, 0), network, "policies.kyverno.io/v1 GeneratingPolicy"},

@@ -49,6 +49,11 @@ var (
 		"ValidatingPolicy": Kyverno(1, 14),
 		"GeneratingPolicy": Kyverno(1, 15),
 	}
+	// firstSynchronized is the first release that is trusted to keep what a GeneratingPolicy has generated. Seen in
+	// 1.15.2: kyverno: pkg/background/gpol/dynamic_watcher.go (SyncWatchers) takes a request that generates nothing for
+	// the end of the policy.
+	firstSynchronized = Kyverno(1, 16)
+
 	firstBeta      = Kyverno(1, 16)
 	firstStable    = Kyverno(1, 17)
 	withoutClassic = Kyverno(1, 20)

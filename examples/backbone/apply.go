@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/controlbackbone/backbone/internal/apply"
 )
 
 // fieldManager owns what the stages apply.
@@ -31,10 +31,5 @@ func (f *flow) apply(ctx context.Context, values ...builder) error {
 }
 
 func (f *flow) applyObjects(ctx context.Context, objects ...*unstructured.Unstructured) error {
-	for _, object := range objects {
-		if err := f.client.Patch(ctx, object, client.Apply, client.FieldOwner(fieldManager), client.ForceOwnership); err != nil {
-			return fmt.Errorf("apply %s %s: %w", object.GetKind(), client.ObjectKeyFromObject(object), err)
-		}
-	}
-	return nil
+	return apply.Objects(ctx, f.client, fieldManager, objects...)
 }

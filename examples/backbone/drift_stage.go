@@ -43,7 +43,7 @@ func (f *flow) driftStage(ctx context.Context, progress progress) (string, error
 	if rate := edited.Data["burn-rate"]; rate != "14.4" {
 		return "", fmt.Errorf("the burn rate is %q after the healing, want what git says: 14.4", rate)
 	}
-	return fmt.Sprintf("reported and healed in %s: %s", seconds(healed.Took()), healed), nil
+	return fmt.Sprintf("hand edit of %s reported, and healed in %s", healed.Resource, seconds(healed.Took())), nil
 }
 
 // awaitHealing returns the finding that says the edited object was healed.

@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -42,7 +43,8 @@ type cluster struct {
 	etcdPort  int
 	apiPort   int
 	starter   *process.Starter
-	processes map[string]*process.Process
+	mu        sync.Mutex
+	processes map[string]*process.Process // guarded by mu
 	config    *rest.Config
 	client    *kubernetes.Clientset
 }
@@ -91,12 +93,10 @@ func startCluster(ctx context.Context, dir string) (*cluster, error) {
 
 // stop ends everything that the cluster runs.
 func (c *cluster) stop() {
-	for _, name := range []string{"node-local"} {
-		if p, ok := c.processes[name]; ok {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			p.Stop(ctx)
-			cancel()
-		}
+	if node := c.process("node-local"); node != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		node.Stop(ctx)
 	}
 	if c.starter != nil {
 		c.starter.Close()
@@ -111,8 +111,21 @@ func (c *cluster) run(name string, command ...string) error {
 	defer log.Close()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
-	c.processes[name], err = c.starter.Start(cmd)
-	return err
+	started, err := c.starter.Start(cmd)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.processes[name] = started
+	return nil
+}
+
+// process finds a process that was started.
+func (c *cluster) process(name string) *process.Process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.processes[name]
 }
 
 func (c *cluster) startAPIServer(ctx context.Context) error {
@@ -140,8 +153,9 @@ func (c *cluster) startAPIServer(ctx context.Context) error {
 
 // kill ends one of the cluster's processes by force.
 func (c *cluster) kill(name string) {
-	_ = syscall.Kill(c.processes[name].PID(), syscall.SIGKILL)
-	<-c.processes[name].Done()
+	p := c.process(name)
+	_ = syscall.Kill(p.PID(), syscall.SIGKILL)
+	<-p.Done()
 }
 
 // startNode starts a local node of that name.

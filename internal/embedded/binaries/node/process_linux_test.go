@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -109,6 +110,37 @@ containers:
 	awaitPod(t, ns, "pod", "running", running)
 	shared.kill("node-doomed")
 	require.NoError(t, shared.client.CoreV1().Nodes().Delete(t.Context(), "doomed", metav1.DeleteOptions{}))
+}
+
+func TestStopOfTheNodeEndsContainersPolitely(t *testing.T) {
+	t.Parallel()
+	ns := namespace(t)
+	dir := t.TempDir()
+	require.NoError(t, shared.startNode("leaving"))
+	createPod(t, ns, "pod", `
+nodeSelector: {kubernetes.io/hostname: leaving}
+containers:
+- name: polite
+  image: shell:1
+  args: [-c, "trap 'touch /out/asked; exit 0' TERM; while :; do sleep 0.1; done"]
+  env: [{name: MARK, value: "`+ns+`"}]
+  volumeMounts: [{name: out, mountPath: /out}]
+- name: deaf
+  image: shell:1
+  args: [-c, "trap '' TERM; while :; do sleep 0.1; done"]
+  env: [{name: MARK, value: "`+ns+`"}]
+volumes: [{name: out, hostPath: {path: `+dir+`}}]`)
+	awaitPod(t, ns, "pod", "ready", ready)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	began := time.Now()
+	shared.process("node-leaving").Stop(ctx)
+	require.Zero(t, shared.process("node-leaving").Exit())
+	require.Less(t, time.Since(began), 5*time.Second)
+	require.FileExists(t, filepath.Join(dir, "asked"))
+	require.Empty(t, processes(t, "MARK="+ns))
+	require.NoError(t, shared.client.CoreV1().Nodes().Delete(t.Context(), "leaving", metav1.DeleteOptions{}))
 }
 
 // Not parallel: while it runs there is no API server for others.

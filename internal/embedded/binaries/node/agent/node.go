@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"time"
 
 	"github.com/virtual-kubelet/virtual-kubelet/node"
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,11 @@ import (
 // maxPods is how many pods the scheduler may place here: the kubelet's default
 // of 110, doubled, since a pod costs no more than its processes.
 const maxPods = 220
+
+// statusInterval is how often the Node's status is written. It bounds for how
+// long the node counts as not ready after the API server was away, and is that
+// of the kubelet.
+const statusInterval = 10 * time.Second
 
 // resources are what the scheduler may hand out: the whole machine.
 func resources() (corev1.ResourceList, error) {
@@ -67,7 +73,8 @@ func nodeObject(name string, address *net.TCPAddr, allocatable corev1.ResourceLi
 // newNodeController keeps the Node registered, and its lease renewed.
 func newNodeController(client kubernetes.Interface, object *corev1.Node) (*node.NodeController, error) {
 	controller, err := node.NewNodeController(node.NewNaiveNodeProvider(), object, client.CoreV1().Nodes(),
-		node.WithNodeEnableLeaseV1(client.CoordinationV1().Leases(corev1.NamespaceNodeLease), node.DefaultLeaseDuration))
+		node.WithNodeEnableLeaseV1(client.CoordinationV1().Leases(corev1.NamespaceNodeLease), node.DefaultLeaseDuration),
+		node.WithNodeStatusUpdateInterval(statusInterval))
 	if err != nil {
 		return nil, fmt.Errorf("prepare the registration of the node: %w", err)
 	}
