@@ -8,26 +8,23 @@ import (
 )
 
 func Example() {
-	owner := map[string]string{"owner": "platform-team"}
-	delivery, err := gitops.Folders{
+	delivery, err := gitops.Folders{ // K8s/observability/*, K8s/cicd/*, K8s/security/*
 		RepoURL:         "https://git.example.com/platform.git",
 		Groups:          []gitops.Group{{Name: "observability"}, {Name: "cicd"}, {Name: "security"}},
-		NamespaceLabels: owner,
+		NamespaceLabels: map[string]string{"owner": "platform-team"},
 	}.Build()
 	if err != nil {
-		fmt.Println(err) // lists every fault with its path
-		return
+		panic(err) // names every fault with its path
 	}
 	guarantees, err := policy.Build(policy.Kyverno(1, 15),
 		policy.RequireLabels{Name: "require-owner", Labels: []policy.RequiredLabel{{Key: "owner"}}},
 		policy.DefaultNetworkPolicy{Name: "default-network-policy"},
 	)
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
-	for _, object := range append(delivery, guarantees...) {
-		fmt.Println(object.GetKind(), object.GetName()) // ready for server-side apply or YAML
+	for _, object := range append(delivery, guarantees...) { // ready for server-side apply or YAML
+		fmt.Println(object.GetKind(), object.GetName())
 	}
 	// Output:
 	// AppProject observability

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,7 +26,7 @@ func (f *flow) clusterStage(ctx context.Context, progress progress) (string, err
 			Progress: func(event embedded.Event) {
 				switch event.Kind {
 				case embedded.Building:
-					progress("building "+event.Name+": "+event.Message, event.Done, event.Total)
+					progress(strings.TrimSpace("building "+event.Name+" "+event.Message), event.Done, event.Total)
 				case embedded.Built:
 					progress.say("built %s in %s", event.Name, seconds(event.Duration))
 				case embedded.Starting:

@@ -36,7 +36,7 @@ type Event struct {
 // Detail puts the progress of a build into words; it may be empty.
 func (e Event) Detail() string {
 	if e.Total > 0 {
-		return fmt.Sprintf("compiled %d of at most %d packages", e.Done, e.Total)
+		return fmt.Sprintf("(%d of at most %d packages compiled)", e.Done, e.Total)
 	}
 	return e.Message
 }

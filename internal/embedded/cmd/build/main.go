@@ -44,7 +44,7 @@ func report() func(embedded.Event) {
 			fmt.Fprintf(os.Stderr, "built %s in %s\n", event.Name, event.Duration.Round(100*time.Millisecond))
 		case event.Kind == embedded.Building && time.Since(last) > 10*time.Second:
 			last = time.Now()
-			fmt.Fprintf(os.Stderr, "building %s: %s\n", event.Name, event.Detail())
+			fmt.Fprintf(os.Stderr, "building %s %s\n", event.Name, event.Detail())
 		}
 	}
 }
