@@ -46,7 +46,8 @@ func (f *flow) bootstrapStage(ctx context.Context, progress progress) (string, e
 			ready++
 		}
 		if text := describe(event); text != "" {
-			progress(text, ready, len(plan.Components))
+			_, waiting := event.(bootstrap.Waiting)
+			progress(update{message: text, done: ready, total: len(plan.Components), minor: waiting})
 		}
 	}})
 	if err != nil {

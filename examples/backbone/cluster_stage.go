@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,7 +14,7 @@ import (
 // clusterStage brings the target up.
 func (f *flow) clusterStage(ctx context.Context, progress progress) (string, error) {
 	var err error
-	var proof string
+	var ready string
 	switch f.options.target {
 	case targetKubeconfig:
 		f.target, err = target.Connect(ctx, f.options.kubeconfig, f.options.components)
@@ -24,16 +23,10 @@ func (f *flow) clusterStage(ctx context.Context, progress progress) (string, err
 			Components: f.options.components,
 			Keep:       f.options.keep,
 			Progress: func(event embedded.Event) {
-				switch event.Kind {
-				case embedded.Building:
-					progress(strings.TrimSpace("building "+event.Name+" "+event.Message), event.Done, event.Total)
-				case embedded.Built:
-					progress.say("built %s in %s", event.Name, seconds(event.Duration))
-				case embedded.Starting:
-					progress.say("starting %s", event.Name)
-				case embedded.Ready:
-					proof = fmt.Sprintf(", ready %s after its programs were built", seconds(event.Duration))
+				if event.Kind == embedded.Ready {
+					ready = fmt.Sprintf(", %s", event)
 				}
+				progress(update{message: event.String(), done: event.Done, total: event.Total, minor: event.Kind == embedded.Building})
 			},
 		})
 	}
@@ -51,5 +44,5 @@ func (f *flow) clusterStage(ctx context.Context, progress progress) (string, err
 	if err != nil {
 		return "", fmt.Errorf("ask the cluster for its version: %w", err)
 	}
-	return fmt.Sprintf("Kubernetes %s%s; kubectl --kubeconfig %s", version.GitVersion, proof, f.target.Kubeconfig()), nil
+	return fmt.Sprintf("Kubernetes %s%s; kubectl --kubeconfig %s", version.GitVersion, ready, f.target.Kubeconfig()), nil
 }

@@ -15,7 +15,7 @@ import (
 // display shows the stages while they run.
 type display interface {
 	started(number, of int, name string)
-	progress(message string, done, total int)
+	progress(update)
 	ended(number, of int, result outcome)
 }
 
@@ -31,8 +31,8 @@ func newDisplay(out *os.File, verbose bool) display {
 	return &lines{out: out, interval: interval}
 }
 
-// lines prints what a log can hold: the start and end of each stage, and between
-// them at most one line in an interval.
+// lines prints what a log can hold: the start and end of each stage, its steps,
+// and of minor ones at most one in an interval.
 type lines struct {
 	out      io.Writer
 	interval time.Duration
@@ -48,17 +48,14 @@ func (l *lines) started(number, of int, name string) {
 	fmt.Fprintf(l.out, "[%d/%d] %s\n", number, of, name)
 }
 
-func (l *lines) progress(message string, done, total int) {
+func (l *lines) progress(u update) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if time.Since(l.last) < l.interval {
+	if u.minor && time.Since(l.last) < l.interval {
 		return
 	}
 	l.last = time.Now()
-	if total > 0 {
-		message = fmt.Sprintf("%s (%d/%d)", message, done, total)
-	}
-	fmt.Fprintf(l.out, "      %s\n", message)
+	fmt.Fprintf(l.out, "      %s\n", u.message)
 }
 
 func (l *lines) ended(number, of int, result outcome) {
@@ -95,10 +92,10 @@ func (b *bars) started(number, of int, name string) {
 	)
 }
 
-func (b *bars) progress(message string, done, total int) {
-	b.setMessage(message)
-	b.bar.SetTotal(int64(total), false)
-	b.bar.SetCurrent(int64(done))
+func (b *bars) progress(u update) {
+	b.setMessage(u.message)
+	b.bar.SetTotal(int64(u.total), false)
+	b.bar.SetCurrent(int64(u.done))
 }
 
 func (b *bars) ended(number, of int, result outcome) {

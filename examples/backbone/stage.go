@@ -16,12 +16,21 @@ type stage struct {
 	run func(ctx context.Context, progress progress) (proof string, err error)
 }
 
-// progress tells the reader what a stage is at. Total is 0 when not countable.
-type progress func(message string, done, total int)
+// progress tells the reader what a stage is at.
+type progress func(update)
+
+// update is what a stage is at.
+type update struct {
+	message string
+	// done of total; total is 0 when nobody can tell it.
+	done, total int
+	// minor is one of many alike, of which a log needs only some.
+	minor bool
+}
 
 // say reports a step that has no count.
 func (p progress) say(format string, arguments ...any) {
-	p(fmt.Sprintf(format, arguments...), 0, 0)
+	p(update{message: fmt.Sprintf(format, arguments...)})
 }
 
 // outcome is how a stage ended.

@@ -178,10 +178,10 @@ func (b *builder) goCommand(ctx context.Context, m module, source, target string
 		switch {
 		case strings.HasPrefix(line, "go: downloading "):
 			downloaded++
-			b.progress(Event{Kind: Building, Name: m.name, Message: fmt.Sprintf("downloaded %d modules", downloaded)})
+			b.progress(Event{Kind: Building, Name: m.name, Message: "modules downloaded", Done: downloaded})
 		case isImportPath(line):
 			compiled++
-			b.progress(Event{Kind: Building, Name: m.name, Done: compiled, Total: max(total, compiled)})
+			b.progress(Event{Kind: Building, Name: m.name, Message: "packages compiled", Done: compiled, Total: max(total, compiled)})
 		default:
 			output.WriteString(line + "\n")
 		}

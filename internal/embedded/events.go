@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -26,17 +27,25 @@ type Event struct {
 	Name string
 	// Message adds detail for a reader; often empty.
 	Message string
-	// Done and Total count compiled packages. Total is an upper bound: what the
-	// Go build cache holds is not compiled again. Zero when not known.
+	// Done counts what Message names. Total is 0 when nobody can tell it, and
+	// otherwise an upper bound: what the Go build cache holds is not compiled again.
 	Done, Total int
 	// Duration is how long the step took, on events that end one.
 	Duration time.Duration
 }
 
-// Detail puts the progress of a build into words; it may be empty.
-func (e Event) Detail() string {
-	if e.Total > 0 {
-		return fmt.Sprintf("(%d of at most %d packages compiled)", e.Done, e.Total)
+// String puts the event into words.
+func (e Event) String() string {
+	switch {
+	case e.Kind == Building && e.Total > 0:
+		return fmt.Sprintf("building %s: %d of at most %d %s", e.Name, e.Done, e.Total, e.Message)
+	case e.Kind == Building && e.Done > 0:
+		return fmt.Sprintf("building %s: %d %s", e.Name, e.Done, e.Message)
+	case e.Kind == Built:
+		return fmt.Sprintf("built %s in %.1fs", e.Name, e.Duration.Seconds())
+	case e.Kind == Ready:
+		return fmt.Sprintf("ready in %.1fs", e.Duration.Seconds())
+	default:
+		return fmt.Sprintf("%s %s", strings.ToLower(string(e.Kind)), e.Name)
 	}
-	return e.Message
 }

@@ -41,10 +41,10 @@ func report() func(embedded.Event) {
 	return func(event embedded.Event) {
 		switch {
 		case event.Kind == embedded.Built:
-			fmt.Fprintf(os.Stderr, "built %s in %s\n", event.Name, event.Duration.Round(100*time.Millisecond))
+			fmt.Fprintln(os.Stderr, event)
 		case event.Kind == embedded.Building && time.Since(last) > 10*time.Second:
 			last = time.Now()
-			fmt.Fprintf(os.Stderr, "building %s %s\n", event.Name, event.Detail())
+			fmt.Fprintln(os.Stderr, event)
 		}
 	}
 }

@@ -54,7 +54,7 @@ type Config struct {
 
 // Run runs the node until the context ends, then stops its containers.
 func Run(ctx context.Context, config Config) error {
-	client, err := kubernetes.NewForConfig(config.API)
+	client, err := kubernetes.NewForConfig(patient(config.API))
 	if err != nil {
 		return fmt.Errorf("prepare the client of the API server: %w", err)
 	}
@@ -118,7 +118,7 @@ func Run(ctx context.Context, config Config) error {
 		klog.InfoS("Without --client-ca, the kubelet API is not served: kubectl logs and exec will not work", "logs", filepath.Join(config.Dir, "pods"))
 	}
 	log.L = klogv2.New(nil) // what the library has to say
-	klog.InfoS("Node runs", "node", config.Name, "images", len(config.Images.Names()), "kubeletAPI", address)
+	klog.InfoS("Node runs", "node", config.Name, "kubeletAPI", address)
 	select {
 	case <-ctx.Done():
 	case err = <-failed:

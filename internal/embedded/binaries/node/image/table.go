@@ -62,15 +62,6 @@ func Load(path string) (*Table, error) {
 	return table, nil
 }
 
-// Names lists the references, in no order.
-func (t *Table) Names() []string {
-	names := make([]string, 0, len(t.images))
-	for name := range t.images {
-		names = append(names, name)
-	}
-	return names
-}
-
 // Image finds an image by its exact reference, or fails with *UnknownError.
 func (t *Table) Image(reference string) (Image, error) {
 	image, ok := t.images[reference]
