@@ -34,11 +34,15 @@ func namespace(t *testing.T) string {
 	return created.Name
 }
 
-// createPod creates a pod from the YAML of its spec.
+// createPod creates a pod from the YAML of its spec. Without a node selector it
+// runs on the node that no test stops.
 func createPod(t *testing.T, namespace, name, spec string) *corev1.Pod {
 	t.Helper()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": name}, Annotations: map[string]string{"note": "a b"}}}
 	require.NoError(t, yaml.UnmarshalStrict([]byte(spec), &pod.Spec))
+	if pod.Spec.NodeSelector == nil {
+		pod.Spec.NodeSelector = map[string]string{corev1.LabelHostname: "local"}
+	}
 	created, err := shared.client.CoreV1().Pods(namespace).Create(t.Context(), pod, metav1.CreateOptions{})
 	require.NoError(t, err)
 	return created

@@ -138,7 +138,7 @@ func (p *Pod) run(stop, kill context.Context) {
 	defer stopSidecars()
 	var running sync.WaitGroup
 	if p.writeVolumes(stop) {
-		go p.refreshVolumes(sidecars)
+		running.Go(func() { p.refreshVolumes(sidecars) })
 		if p.initialize(stop, sidecars, kill, &running) {
 			p.runMains(stop, kill)
 		}
