@@ -18,7 +18,6 @@ build: ## Build the embedded target's programs into the cache
 .PHONY: test
 test: ## Run all tests, against real components built on first use
 	go test -p 1 -timeout 60m ./...
-	cd internal/embedded/binaries/node && BACKBONE_KUBERNETES_BINARY="$$($(MAKE) -s -C ../../../.. build | sed -n 's/^kubernetes\t//p')/kubernetes" go test ./...
 
 .PHONY: check
 check: ## Check formatting, vet, and that go.mod files are tidy

@@ -22,3 +22,14 @@ func TestReadmeShowsTheExample(t *testing.T) {
 	shown := strings.ReplaceAll("\n"+strings.TrimRight(body, "\n"), "\n\t", "\n")
 	require.Contains(t, string(readme), "```go"+shown+"\n```")
 }
+
+// TestEverybodyRunsTheSameTests keeps the README's test command the one that CI
+// and the Makefile run.
+func TestEverybodyRunsTheSameTests(t *testing.T) {
+	const command = "go test -p 1 -timeout 60m ./...\n"
+	for _, file := range []string{"README.md", "Makefile", ".ci/run"} {
+		text, err := os.ReadFile("../../" + file)
+		require.NoError(t, err)
+		require.Contains(t, string(text), command, file)
+	}
+}
