@@ -29,13 +29,13 @@ initContainers: [{name: init, image: 'shell:1', args: [-c, exit 1]}]
 containers: [{name: main, image: 'shell:1', args: [-c, exit 0]}]`, corev1.PodFailed, 0, -1},
 		"succeeded after a restart on failure": {`
 restartPolicy: OnFailure
-containers: [{name: main, image: 'shell:1', args: [-c, "test -f /work/x && exit 0; touch /work/x; exit 1"], volumeMounts: [{name: work, mountPath: /work}]}]
-volumes: [{name: work, emptyDir: {}}]`, corev1.PodSucceeded, 1, 0},
+containers: [{name: main, image: 'shell:1', args: [-c, "test -f /scratch/x && exit 0; touch /scratch/x; exit 1"], volumeMounts: [{name: scratch, mountPath: /scratch}]}]
+volumes: [{name: scratch, emptyDir: {}}]`, corev1.PodSucceeded, 1, 0},
 		"succeeded while its sidecar still ran": {`
 restartPolicy: Never
-initContainers: [{name: sidecar, image: 'shell:1', restartPolicy: Always, args: [-c, "touch /work/up; sleep 1000"], startupProbe: {exec: {command: [test, -f, /work/up]}}, volumeMounts: [{name: work, mountPath: /work}]}]
-containers: [{name: main, image: 'shell:1', args: [-c, test -f /work/up], volumeMounts: [{name: work, mountPath: /work}]}]
-volumes: [{name: work, emptyDir: {}}]`, corev1.PodSucceeded, 0, 0},
+initContainers: [{name: sidecar, image: 'shell:1', restartPolicy: Always, args: [-c, "touch /scratch/up; sleep 1000"], startupProbe: {exec: {command: [test, -f, /scratch/up]}}, volumeMounts: [{name: scratch, mountPath: /scratch}]}]
+containers: [{name: main, image: 'shell:1', args: [-c, test -f /scratch/up], volumeMounts: [{name: scratch, mountPath: /scratch}]}]
+volumes: [{name: scratch, emptyDir: {}}]`, corev1.PodSucceeded, 0, 0},
 		"failed when its deadline passed": {`
 restartPolicy: Never
 activeDeadlineSeconds: 1

@@ -36,7 +36,7 @@ func container(env ...corev1.EnvVar) environment.Container {
 		Allocatable: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("8")},
 		IP:          "127.0.0.1",
 		Provided:    map[string]string{"HOME": "/node/home", "KUBECONFIG": "/node/kubeconfig"},
-		Rewrite:     func(text string) string { return strings.ReplaceAll(text, "/mnt", "/node/root/mnt") },
+		Rewrite:     func(text string) string { return strings.ReplaceAll(text, "/mnt", "/node/jail/mnt") },
 	}
 }
 
@@ -79,7 +79,7 @@ func TestResolve(t *testing.T) {
 		},
 		"paths are rewritten once, before references are expanded": {
 			env:  []corev1.EnvVar{{Name: "A", Value: "/mnt/a"}, {Name: "B", Value: "$(A):/mnt"}},
-			want: map[string]string{"A": "/node/root/mnt/a", "B": "/node/root/mnt/a:/node/root/mnt"},
+			want: map[string]string{"A": "/node/jail/mnt/a", "B": "/node/jail/mnt/a:/node/jail/mnt"},
 		},
 		"the container's variables win over provided ones": {
 			env:  []corev1.EnvVar{{Name: "HOME", Value: "/elsewhere"}},
