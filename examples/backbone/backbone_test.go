@@ -21,11 +21,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/controlbackbone/backbone/internal/embedded"
 )
 
 const (
 	// flowLimit bounds the whole flow with everything built.
-	flowLimit = 5 * time.Minute
+	flowLimit = 2 * time.Minute
 	// deathBar is how soon everything is gone after the program was killed.
 	deathBar = 10 * time.Second
 )
@@ -50,6 +52,8 @@ func TestMain(m *testing.M) {
 // TestFlow runs the whole flow, looks at the cluster as a user would, and kills
 // the program without warning.
 func TestFlow(t *testing.T) {
+	_, err := embedded.Build(t.Context(), embedded.Components(), func(embedded.Event) {})
+	require.NoError(t, err)
 	temp := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), flowLimit)
 	defer cancel()

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/controlbackbone/backbone/bootstrap"
 	"github.com/controlbackbone/backbone/eventing"
 	"github.com/controlbackbone/backbone/internal/embedded"
 )
@@ -21,26 +20,12 @@ import (
 // running starts a cluster of the test's own in which the components run.
 func running(t *testing.T, components ...embedded.Component) (*embedded.Cluster, client.WithWatch) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	cluster, err := embedded.Start(ctx, embedded.Options{Components: components})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, cluster.Stop(context.Background())) })
-	plan := bootstrap.Plan{Name: "live"}
-	for _, name := range components {
-		objects, err := cluster.Manifests(ctx, name)
-		require.NoError(t, err)
-		plan.Components = append(plan.Components, bootstrap.Component{
-			Name: string(name), Version: name.Version(), Namespace: string(name), Source: bootstrap.Objects(objects...),
-		})
+	cluster, err := startWith(components...)
+	if cluster != nil {
+		t.Cleanup(func() { require.NoError(t, cluster.Stop(context.Background())) })
 	}
-	installer, err := bootstrap.NewClient(cluster.Config(), bootstrap.Options{})
 	require.NoError(t, err)
-	_, err = installer.Run(ctx, plan)
-	require.NoError(t, err)
-	c, err := client.NewWithWatch(cluster.Config(), client.Options{})
-	require.NoError(t, err)
-	return cluster, c
+	return cluster, newClient(t, cluster)
 }
 
 var applicationKind = schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Application"}
@@ -50,7 +35,6 @@ var applicationKind = schema.GroupVersionKind{Group: "argoproj.io", Version: "v1
 func TestAWebhookEventReachesAnApplication(t *testing.T) {
 	cluster, c := running(t, embedded.NATS, embedded.ArgoEvents)
 	install(t, c, argoCDModule, "manifests/crds/application-crd.yaml")
-	requireDiscovered(t, c, applicationKind)
 	events := eventing.NewClient(c, eventing.ClientOptions{})
 	home, target := namespace(t, c), namespace(t, c)
 	nats, err := cluster.Port("nats")

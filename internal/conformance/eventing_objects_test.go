@@ -5,14 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/argoproj/argo-events/pkg/apis/events/v1alpha1"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -30,19 +28,6 @@ var argoEventsCRDs = []string{
 func installArgoEvents(t *testing.T, c client.WithWatch) {
 	t.Helper()
 	install(t, c, argoEventsModule, argoEventsCRDs...)
-	for _, kind := range []string{"EventBus", "EventSource", "Sensor"} {
-		requireDiscovered(t, c, v1alpha1.SchemeGroupVersion.WithKind(kind))
-	}
-}
-
-// requireDiscovered waits until clients can find a kind, which the API server
-// lets them a moment after its CRD is established.
-func requireDiscovered(t *testing.T, c client.Client, kind schema.GroupVersionKind) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		_, err := c.RESTMapper().RESTMapping(kind.GroupKind(), kind.Version)
-		return err == nil
-	}, soon, 20*time.Millisecond, "%s is not discovered", kind)
 }
 
 // built returns the objects that the tests of a builder package keep as its

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,17 +22,15 @@ var live struct {
 // liveKube returns a client of the shared cluster that runs Argo CD and Kyverno.
 func liveKube(t *testing.T) client.WithWatch {
 	t.Helper()
-	live.once.Do(func() { live.cluster, live.err = startLive() })
+	live.once.Do(func() { live.cluster, live.err = startWith(embedded.ArgoCD, embedded.Kyverno) })
 	require.NoError(t, live.err)
 	return newClient(t, live.cluster)
 }
 
-// startLive starts the cluster and waits until the controllers are ready. It takes no test's context, because the
-// cluster serves the tests after the first one too.
-func startLive() (*embedded.Cluster, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
-	defer cancel()
-	components := []embedded.Component{embedded.ArgoCD, embedded.Kyverno}
+// startWith starts a cluster and waits until the components are ready. It takes no test's context, because the cluster
+// may serve other tests too, and no deadline, because the first run builds the components.
+func startWith(components ...embedded.Component) (*embedded.Cluster, error) {
+	ctx := context.Background()
 	cluster, err := embedded.Start(ctx, embedded.Options{Components: components})
 	if err != nil {
 		return nil, err
@@ -45,7 +42,7 @@ func startLive() (*embedded.Cluster, error) {
 			return cluster, err
 		}
 		plan.Components = append(plan.Components, bootstrap.Component{
-			Name: string(name), Version: name.Version(), Namespace: string(name), Source: bootstrap.Objects(objects...),
+			Name: string(name), Version: name.Version(), Source: bootstrap.Objects(objects...),
 		})
 	}
 	c, err := bootstrap.NewClient(cluster.Config(), bootstrap.Options{})

@@ -21,9 +21,6 @@ var externalSecretsCRDs = []string{
 func installExternalSecrets(t *testing.T, c client.WithWatch) {
 	t.Helper()
 	install(t, c, externalSecretsModule, externalSecretsCRDs...)
-	for _, kind := range []string{"SecretStore", "ClusterSecretStore", "ExternalSecret"} {
-		requireDiscovered(t, c, esv1.SchemeGroupVersion.WithKind(kind))
-	}
 }
 
 func TestSecretsObjectsDecodeIntoUpstreamTypes(t *testing.T) {
