@@ -36,7 +36,7 @@ lint: ## Run golangci-lint
 
 .PHONY: generate
 generate: ## Rewrite golden files from what the code builds now
-	go test ./gitops ./policy ./eventing ./secrets ./drift -update
+	go test ./gitops ./policy ./eventing ./secrets -update
 
 .PHONY: bench
 bench: ## Run the benchmarks
