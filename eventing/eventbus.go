@@ -145,7 +145,7 @@ func (r RawBus) validateBus(path *field.Path) field.ErrorList {
 	if len(r.Spec) > 1 {
 		return field.ErrorList{field.TooMany(path, len(r.Spec), 1)}
 	}
-	return requireFragment(path, r.Spec)
+	return object.RequiredFragment(path, r.Spec)
 }
 
 func (r RawBus) busSpec() map[string]any { return r.Spec }

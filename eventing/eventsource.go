@@ -174,7 +174,7 @@ func (r RawSource) validateSource(path *field.Path) field.ErrorList {
 	if slices.Contains(nonSourceFields, r.Kind) {
 		faults = append(faults, field.Invalid(path.Child("kind"), r.Kind, "is no source"))
 	}
-	faults = append(faults, requireFragment(path.Child("spec"), r.Spec)...)
+	faults = append(faults, object.RequiredFragment(path.Child("spec"), r.Spec)...)
 	return append(faults, validatePermissions(path.Child("permissions"), r.Permissions)...)
 }
 

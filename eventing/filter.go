@@ -111,7 +111,7 @@ func (f Filters) spec() map[string]any {
 }
 
 func (s StringIn) validateDataFilter(path *field.Path) field.ErrorList {
-	return append(requireText(path.Child("path"), s.Path), requireValues(path.Child("values"), s.Values)...)
+	return append(object.RequiredText(path.Child("path"), s.Path), requireValues(path.Child("values"), s.Values)...)
 }
 
 func (s StringIn) dataFilter() map[string]any {
@@ -119,7 +119,7 @@ func (s StringIn) dataFilter() map[string]any {
 }
 
 func (s StringNotIn) validateDataFilter(path *field.Path) field.ErrorList {
-	return append(requireText(path.Child("path"), s.Path), requireValues(path.Child("values"), s.Values)...)
+	return append(object.RequiredText(path.Child("path"), s.Path), requireValues(path.Child("values"), s.Values)...)
 }
 
 func (s StringNotIn) dataFilter() map[string]any {
@@ -127,7 +127,7 @@ func (s StringNotIn) dataFilter() map[string]any {
 }
 
 func (s StringMatches) validateDataFilter(path *field.Path) field.ErrorList {
-	faults := requireText(path.Child("path"), s.Path)
+	faults := object.RequiredText(path.Child("path"), s.Path)
 	if s.Pattern == "" {
 		return append(faults, field.Required(path.Child("pattern"), ""))
 	}
@@ -142,7 +142,7 @@ func (s StringMatches) dataFilter() map[string]any {
 }
 
 func (n Number) validateDataFilter(path *field.Path) field.ErrorList {
-	faults := requireText(path.Child("path"), n.Path)
+	faults := object.RequiredText(path.Child("path"), n.Path)
 	if n.Is != "" && !slices.Contains(comparators, n.Is) {
 		faults = append(faults, field.NotSupported(path.Child("is"), n.Is, comparators))
 	}
@@ -157,7 +157,7 @@ func (n Number) dataFilter() map[string]any {
 }
 
 func (b Bool) validateDataFilter(path *field.Path) field.ErrorList {
-	return requireText(path.Child("path"), b.Path)
+	return object.RequiredText(path.Child("path"), b.Path)
 }
 
 func (b Bool) dataFilter() map[string]any {
@@ -165,7 +165,7 @@ func (b Bool) dataFilter() map[string]any {
 }
 
 func (r RawDataFilter) validateDataFilter(path *field.Path) field.ErrorList {
-	return requireFragment(path.Child("filter"), r.Filter)
+	return object.RequiredFragment(path.Child("filter"), r.Filter)
 }
 
 func (r RawDataFilter) dataFilter() map[string]any { return r.Filter }

@@ -103,25 +103,6 @@ func invalidValue(path *field.Path, value string, messages []string) field.Error
 	return faults
 }
 
-// requireText checks a required string that is copied into the object.
-func requireText(path *field.Path, text string) field.ErrorList {
-	if text == "" {
-		return field.ErrorList{field.Required(path, "")}
-	}
-	return object.Text(path, text)
-}
-
-// requireFragment checks an upstream fragment that the caller wrote.
-func requireFragment(path *field.Path, fragment map[string]any) field.ErrorList {
-	if len(fragment) == 0 {
-		return field.ErrorList{field.Required(path, "")}
-	}
-	if _, err := object.Encode(fragment); err != nil {
-		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
-	}
-	return nil
-}
-
 // seconds checks a duration that upstream keeps in whole seconds.
 func seconds(path *field.Path, duration time.Duration) field.ErrorList {
 	if duration < 0 || duration%time.Second != 0 {

@@ -137,7 +137,7 @@ func parametersSpec(parameters []Parameter) []any {
 }
 
 func (d DataKey) validateParameterSource(path *field.Path, dependencies map[string]bool) field.ErrorList {
-	return append(validateDependency(path, d.Dependency, dependencies), requireText(path.Child("path"), d.Path)...)
+	return append(validateDependency(path, d.Dependency, dependencies), object.RequiredText(path.Child("path"), d.Path)...)
 }
 
 func (d DataKey) parameterSource() map[string]any {
@@ -145,7 +145,7 @@ func (d DataKey) parameterSource() map[string]any {
 }
 
 func (d DataTemplate) validateParameterSource(path *field.Path, dependencies map[string]bool) field.ErrorList {
-	return append(validateDependency(path, d.Dependency, dependencies), requireText(path.Child("template"), d.Template)...)
+	return append(validateDependency(path, d.Dependency, dependencies), object.RequiredText(path.Child("template"), d.Template)...)
 }
 
 func (d DataTemplate) parameterSource() map[string]any {
@@ -153,7 +153,7 @@ func (d DataTemplate) parameterSource() map[string]any {
 }
 
 func (c ContextKey) validateParameterSource(path *field.Path, dependencies map[string]bool) field.ErrorList {
-	return append(validateDependency(path, c.Dependency, dependencies), requireText(path.Child("path"), c.Path)...)
+	return append(validateDependency(path, c.Dependency, dependencies), object.RequiredText(path.Child("path"), c.Path)...)
 }
 
 func (c ContextKey) parameterSource() map[string]any {
@@ -161,7 +161,7 @@ func (c ContextKey) parameterSource() map[string]any {
 }
 
 func (c ContextTemplate) validateParameterSource(path *field.Path, dependencies map[string]bool) field.ErrorList {
-	return append(validateDependency(path, c.Dependency, dependencies), requireText(path.Child("template"), c.Template)...)
+	return append(validateDependency(path, c.Dependency, dependencies), object.RequiredText(path.Child("template"), c.Template)...)
 }
 
 func (c ContextTemplate) parameterSource() map[string]any {
@@ -179,7 +179,7 @@ func (w WholeEvent) parameterSource() map[string]any {
 func (r RawParameterSource) validateParameterSource(path *field.Path, dependencies map[string]bool) field.ErrorList {
 	name, _ := r.Source["dependencyName"].(string)
 	path = path.Child("source")
-	return append(validateDependency(path, name, dependencies), requireFragment(path, r.Source)...)
+	return append(validateDependency(path, name, dependencies), object.RequiredFragment(path, r.Source)...)
 }
 
 func (r RawParameterSource) parameterSource() map[string]any {

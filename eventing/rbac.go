@@ -40,7 +40,7 @@ func validatePermissions(path *field.Path, permissions []Permission) field.Error
 			faults = append(faults, field.Forbidden(at.Child("namespace"), "clusterWide is set"))
 		}
 		faults = append(faults, object.Text(at.Child("group"), permission.Group)...)
-		faults = append(faults, requireText(at.Child("resource"), permission.Resource)...)
+		faults = append(faults, object.RequiredText(at.Child("resource"), permission.Resource)...)
 		faults = append(faults, requireTexts(at.Child("names"), permission.Names)...)
 		if len(permission.Verbs) == 0 {
 			faults = append(faults, field.Required(at.Child("verbs"), ""))
@@ -53,7 +53,7 @@ func validatePermissions(path *field.Path, permissions []Permission) field.Error
 func requireTexts(path *field.Path, texts []string) field.ErrorList {
 	var faults field.ErrorList
 	for i, text := range texts {
-		faults = append(faults, requireText(path.Index(i), text)...)
+		faults = append(faults, object.RequiredText(path.Index(i), text)...)
 	}
 	return faults
 }

@@ -179,9 +179,9 @@ func (r RawTrigger) validateTrigger(path *field.Path, _ map[string]bool) field.E
 	if slices.Contains(nonTriggerFields, r.Kind) {
 		faults = append(faults, field.Invalid(path.Child("kind"), r.Kind, "is no trigger"))
 	}
-	faults = append(faults, requireFragment(path.Child("spec"), r.Spec)...)
+	faults = append(faults, object.RequiredFragment(path.Child("spec"), r.Spec)...)
 	if r.Policy != nil {
-		faults = append(faults, requireFragment(path.Child("policy"), r.Policy)...)
+		faults = append(faults, object.RequiredFragment(path.Child("policy"), r.Policy)...)
 	}
 	return append(faults, validatePermissions(path.Child("permissions"), r.Permissions)...)
 }

@@ -43,7 +43,7 @@ func (a ArgoCDTrigger) validateTrigger(path *field.Path, dependencies map[string
 	faults = append(faults, optional(path.Child("namespace"), a.Namespace, object.Namespace)...)
 	faults = append(faults, object.Text(path.Child("revision"), a.Revision)...)
 	for i, option := range a.SyncOptions {
-		faults = append(faults, requireText(path.Child("syncOptions").Index(i), option)...)
+		faults = append(faults, object.RequiredText(path.Child("syncOptions").Index(i), option)...)
 	}
 	return faults
 }

@@ -54,7 +54,7 @@ func (o ObjectTrigger) validateTrigger(path *field.Path, dependencies map[string
 	if o.Object == nil {
 		return append(faults, field.Required(path, ""))
 	}
-	if fragment := requireFragment(path, o.Object.Object); len(fragment) > 0 {
+	if fragment := object.RequiredFragment(path, o.Object.Object); len(fragment) > 0 {
 		return append(faults, fragment...)
 	}
 	return append(faults, o.validateIdentity(path)...)

@@ -178,7 +178,7 @@ func (s StoreRef) reference() map[string]any {
 }
 
 func (r Remote) validate(path *field.Path) field.ErrorList {
-	faults := requireText(path.Child("key"), r.Key)
+	faults := object.RequiredText(path.Child("key"), r.Key)
 	faults = append(faults, object.Text(path.Child("property"), r.Property)...)
 	return append(faults, object.Text(path.Child("version"), r.Version)...)
 }
@@ -196,7 +196,7 @@ func (e Extract) dataSource() map[string]any {
 }
 
 func (r RawDataSource) validateDataSource(path *field.Path) field.ErrorList {
-	return requireFragment(path.Child("spec"), r.Spec)
+	return object.RequiredFragment(path.Child("spec"), r.Spec)
 }
 
 func (r RawDataSource) dataSource() map[string]any { return r.Spec }

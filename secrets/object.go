@@ -39,30 +39,10 @@ func validateNamespaced(meta object.Meta) field.ErrorList {
 	return faults
 }
 
-// requireText checks a required string that is copied into the object.
-func requireText(path *field.Path, text string) field.ErrorList {
-	if text == "" {
-		return field.ErrorList{field.Required(path, "")}
-	}
-	return object.Text(path, text)
-}
-
-// requireFragment checks an upstream fragment that the caller wrote. It does not
-// repeat the fragment, which may hold anything.
-func requireFragment(path *field.Path, fragment map[string]any) field.ErrorList {
-	if len(fragment) == 0 {
-		return field.ErrorList{field.Required(path, "")}
-	}
-	if _, err := object.Encode(fragment); err != nil {
-		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
-	}
-	return nil
-}
-
 // requireOne checks a fragment that is a union of upstream.
 func requireOne(path *field.Path, fragment map[string]any) field.ErrorList {
 	if len(fragment) > 1 {
 		return field.ErrorList{field.TooMany(path, len(fragment), 1)}
 	}
-	return requireFragment(path, fragment)
+	return object.RequiredFragment(path, fragment)
 }

@@ -61,7 +61,7 @@ func (s ServiceAccount) validate(path *field.Path, scope scope) field.ErrorList 
 	faults := object.Name(path.Child("name"), s.Name)
 	faults = append(faults, scope.validateNamespace(path.Child("namespace"), s.Namespace)...)
 	for i, audience := range s.Audiences {
-		faults = append(faults, requireText(path.Child("audiences").Index(i), audience)...)
+		faults = append(faults, object.RequiredText(path.Child("audiences").Index(i), audience)...)
 	}
 	return faults
 }

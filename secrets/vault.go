@@ -167,7 +167,7 @@ func (a AppRoleAuth) authSpec() map[string]any {
 
 func (k KubernetesAuth) validateAuth(path *field.Path, scope scope) field.ErrorList {
 	faults := object.Text(path.Child("mountPath"), k.MountPath)
-	faults = append(faults, requireText(path.Child("role"), k.Role)...)
+	faults = append(faults, object.RequiredText(path.Child("role"), k.Role)...)
 	if k.ServiceAccount != nil {
 		faults = append(faults, k.ServiceAccount.validate(path.Child("serviceAccount"), scope)...)
 	}

@@ -64,6 +64,26 @@ func Text(path *field.Path, value string) field.ErrorList {
 	return field.ErrorList{field.Invalid(path, value, "must be valid UTF-8")}
 }
 
+// RequiredText reports a string that is missing or that JSON could not carry unchanged.
+func RequiredText(path *field.Path, value string) field.ErrorList {
+	if value == "" {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	return Text(path, value)
+}
+
+// RequiredFragment reports an upstream fragment, as a caller wrote it, that is missing or that JSON cannot express. The
+// fragment is not repeated: it may hold anything.
+func RequiredFragment(path *field.Path, fragment map[string]any) field.ErrorList {
+	if len(fragment) == 0 {
+		return field.ErrorList{field.Required(path, "")}
+	}
+	if _, err := Encode(fragment); err != nil {
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
+	}
+	return nil
+}
+
 func messages(path *field.Path, value string, found []string) field.ErrorList {
 	var faults field.ErrorList
 	for _, message := range found {
