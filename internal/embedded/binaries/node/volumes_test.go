@@ -22,12 +22,12 @@ restartPolicy: Never
 initContainers:
 - name: first
   image: shell:1
-  command: [sh, -c, "echo from init > /work/note"]
-  volumeMounts: [{name: work, mountPath: /work}]
+  command: [sh, -c, "echo from init > /scratch/note"]
+  volumeMounts: [{name: scratch, mountPath: /scratch}]
 containers:
 - name: main
   image: shell:1
-  workingDir: /work
+  workingDir: /scratch
   command: [sh, -c]
   args:
   - |
@@ -43,7 +43,7 @@ containers:
     pwd
   resources: {requests: {cpu: 250m}}
   volumeMounts:
-  - {name: work, mountPath: /work}
+  - {name: scratch, mountPath: /scratch}
   - {name: settings, mountPath: /etc/settings}
   - {name: login, mountPath: /etc/login}
   - {name: absent, mountPath: /etc/absent}
@@ -51,7 +51,7 @@ containers:
   - {name: all, mountPath: /etc/all}
   - {name: settings, mountPath: /etc/one, subPath: renamed}
 volumes:
-- {name: work, emptyDir: {}}
+- {name: scratch, emptyDir: {}}
 - {name: settings, configMap: {name: settings, items: [{key: mode, path: renamed}]}}
 - {name: login, secret: {secretName: login, defaultMode: 0400}}
 - {name: absent, secret: {secretName: absent, optional: true}}
@@ -68,7 +68,7 @@ volumes:
 `)
 	got := lines(log)
 	require.Len(t, got, 10)
-	require.Regexp(t, "/root/work$|/volumes/work$", got[9])
+	require.Regexp(t, "/root/scratch$|/volumes/scratch$", got[9])
 	require.Empty(t, cmp.Diff([]string{"from init", "fast", "renamed", "400", "0", "volumes", "250", "ada", "fast"}, got[:9]))
 }
 
