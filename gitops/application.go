@@ -21,8 +21,12 @@ type Application struct {
 
 	// Project that the Application belongs to, and whose limits bind it. Required.
 	Project string
-	// Sources of the manifests. At least one; with several, Argo CD merges what they render.
+	// Sources of the manifests. At least one, unless there is a SourceHydrator; with several, Argo CD merges what they
+	// render.
 	Sources []Source
+	// SourceHydrator renders the manifests into git and syncs them from there. Default: nil, they are rendered when they
+	// are synced.
+	SourceHydrator *SourceHydrator
 	// Destination of the manifests. Default: the cluster that Argo CD runs in.
 	Destination Destination
 	// SyncPolicy says how the destination follows the sources. The zero value is the platform's convention.
@@ -31,6 +35,11 @@ type Application struct {
 	// as drift.IgnoreRules. With any of them, syncs leave these fields alone too (RespectIgnoreDifferences=true).
 	// Default: none.
 	IgnoreDifferences IgnoreDifferences
+	// Info are texts and links that Argo CD's user interface shows. Default: none.
+	Info []Info
+	// RevisionHistoryLimit is the number of deployments that are remembered, to roll back to. 0 remembers none. Default:
+	// Argo CD's own, 10.
+	RevisionHistoryLimit *int64
 	// Cascade deletes what was deployed when the Application is deleted. Default: false, deployed resources stay.
 	// In a template leave it false: the ApplicationSet's PreserveResourcesOnDeletion decides.
 	Cascade bool
@@ -53,6 +62,14 @@ type Destination struct {
 	// Namespace for resources that name none. Default: none; namespaced resources must then name theirs. In an
 	// AppProject it is a pattern and required ("*" permits every namespace).
 	Namespace string
+}
+
+// Info is a text or a link for people.
+type Info struct {
+	// Name of the text. Required.
+	Name string
+	// Value is the text, or the URL of a page.
+	Value string
 }
 
 // Validate reports every fault of the Application.
@@ -90,14 +107,24 @@ func (a Application) validateSpec(path *field.Path, texts texts) field.ErrorList
 	} else {
 		faults = append(faults, texts.name(path.Child("project"), a.Project)...)
 	}
-	if len(a.Sources) == 0 {
+	switch {
+	case a.SourceHydrator == nil && len(a.Sources) == 0:
 		faults = append(faults, field.Required(path.Child("sources"), "an Application needs at least one source"))
+	case a.SourceHydrator != nil && len(a.Sources) > 0:
+		faults = append(faults, field.Forbidden(path.Child("sources"), "are ignored beside a sourceHydrator"))
 	}
-	for i, source := range a.Sources {
-		faults = append(faults, source.validate(path.Child("sources").Index(i), texts, len(a.Sources) > 1)...)
+	faults = append(faults, validateSources(path.Child("sources"), a.Sources, texts)...)
+	if a.SourceHydrator != nil {
+		faults = append(faults, a.SourceHydrator.validate(path.Child("sourceHydrator"), texts)...)
 	}
 	faults = append(faults, a.Destination.validate(path.Child("destination"), texts)...)
 	faults = append(faults, a.SyncPolicy.validate(path.Child("syncPolicy"), texts)...)
+	for i, info := range a.Info {
+		faults = append(faults, validatePair(path.Child("info").Index(i), info.Name, info.Value, texts)...)
+	}
+	if a.RevisionHistoryLimit != nil && *a.RevisionHistoryLimit < 0 {
+		faults = append(faults, field.Invalid(path.Child("revisionHistoryLimit"), *a.RevisionHistoryLimit, "must not be negative"))
+	}
 	if !object.IsNil(a.IgnoreDifferences) {
 		for _, fault := range a.IgnoreDifferences.Validate() {
 			fault.Field = path.Child("ignoreDifferences").String() + fault.Field
@@ -119,12 +146,19 @@ func (a Application) spec() (map[string]any, error) {
 		"project":           a.Project,
 		"syncPolicy":        a.SyncPolicy.build(len(ignore) > 0),
 		"ignoreDifferences": ignore,
+		"info": buildEach(a.Info, func(i Info) map[string]any {
+			return map[string]any{"name": i.Name, "value": i.Value}
+		}),
+		"revisionHistoryLimit": a.RevisionHistoryLimit,
 	})
 	spec["destination"] = a.Destination.build()
-	if len(a.Sources) == 1 {
+	switch {
+	case a.SourceHydrator != nil:
+		spec["sourceHydrator"] = a.SourceHydrator.build()
+	case len(a.Sources) == 1:
 		spec["source"] = a.Sources[0].build()
-	} else {
-		spec["sources"] = buildSources(a.Sources)
+	default:
+		spec["sources"] = buildEach(a.Sources, Source.build)
 	}
 	return object.Encode(spec)
 }
@@ -142,10 +176,14 @@ func (d Destination) validate(path *field.Path, texts texts) field.ErrorList {
 }
 
 func (d Destination) build() map[string]any {
-	if d.Server == "" && d.Name == "" {
-		d.Server = argoapp.InClusterServer
+	return object.Compact(map[string]any{"server": d.serverOrDefault(), "name": d.Name, "namespace": d.Namespace})
+}
+
+func (d Destination) serverOrDefault() string {
+	if d.Name != "" {
+		return d.Server
 	}
-	return object.Compact(map[string]any{"server": d.Server, "name": d.Name, "namespace": d.Namespace})
+	return orDefault(d.Server, argoapp.InClusterServer)
 }
 
 func orDefault(value, otherwise string) string {

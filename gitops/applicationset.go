@@ -25,13 +25,42 @@ type ApplicationSet struct {
 	Template Application
 	// TemplateOptions are options of Go's text/template. Default: "missingkey=error".
 	TemplateOptions []string
+	// TemplatePatch is a Go template of YAML or JSON that is laid over each Application as a strategic merge patch, for
+	// what a template of strings cannot express, such as a list of values or a switch. It cannot change the project.
+	// Default: none.
+	TemplatePatch string
 
+	// Strategy is the order in which Applications change. Default: all at once.
+	Strategy Strategy
+	// PreservedFields of live Applications are left alone.
+	PreservedFields PreservedFields
+	// IgnoreApplicationDifferences are fields of live Applications whose changes the controller does not undo, such as
+	// an automated sync that somebody switched off. Default: none.
+	IgnoreApplicationDifferences []ApplicationDifferences
 	// ApplicationsSync says what the controller may do to Applications. Default: the controller's own, which is
 	// SyncApplications unless an administrator chose otherwise.
 	ApplicationsSync ApplicationsSync
 	// PreserveResourcesOnDeletion keeps what an Application deployed when the Application goes away, for example
 	// because its folder was renamed. Default: false, deployed resources are deleted with it.
 	PreserveResourcesOnDeletion bool
+}
+
+// PreservedFields are labels and annotations of Applications that others may set, beside those that Argo CD preserves
+// anyway. Keys are exact.
+type PreservedFields struct {
+	Labels      []string
+	Annotations []string
+}
+
+// ApplicationDifferences are fields of Applications that others may change. At least one field is needed. Fields in a
+// list are undone with every other change of the list.
+type ApplicationDifferences struct {
+	// Name of the Application. Default: all.
+	Name string
+	// JSONPointers of the fields (RFC 6901), such as "/spec/syncPolicy".
+	JSONPointers []string
+	// JQPathExpressions of the fields, such as ".spec.source.helm.values".
+	JQPathExpressions []string
 }
 
 // ApplicationsSync is what the ApplicationSet controller may do to the Applications that it has generated.
@@ -53,8 +82,9 @@ func (s ApplicationSet) Validate() field.ErrorList {
 		faults = append(faults, field.Required(generators, "an ApplicationSet needs at least one generator"))
 	}
 	for i, generator := range s.Generators {
-		faults = append(faults, validateGenerator(generators.Index(i), generator)...)
+		faults = append(faults, validateGenerator(generators.Index(i), generator, topLevel)...)
 	}
+	faults = append(faults, s.validateOverrides(generators)...)
 	faults = append(faults, s.validateTemplate(field.NewPath("template"))...)
 	for i, option := range s.TemplateOptions {
 		at := field.NewPath("templateOptions").Index(i)
@@ -64,6 +94,13 @@ func (s ApplicationSet) Validate() field.ErrorList {
 			// text/template panics on an option that it does not know.
 			faults = append(faults, field.NotSupported(at, option, []string{"missingkey=default", "missingkey=error", "missingkey=invalid", "missingkey=zero"}))
 		}
+	}
+	faults = append(faults, validateTemplatePatch(field.NewPath("templatePatch"), s.TemplatePatch)...)
+	faults = append(faults, s.Strategy.validate(field.NewPath("strategy"))...)
+	faults = append(faults, validateTexts(field.NewPath("preservedFields", "labels"), s.PreservedFields.Labels, literal{})...)
+	faults = append(faults, validateTexts(field.NewPath("preservedFields", "annotations"), s.PreservedFields.Annotations, literal{})...)
+	for i, differences := range s.IgnoreApplicationDifferences {
+		faults = append(faults, differences.validate(field.NewPath("ignoreApplicationDifferences").Index(i))...)
 	}
 	switch s.ApplicationsSync {
 	case "", SyncApplications, CreateOnly, CreateUpdate, CreateDelete:
@@ -93,6 +130,13 @@ func (s ApplicationSet) Build() (*unstructured.Unstructured, error) {
 		"goTemplateOptions": options,
 		"generators":        buildGenerators(s.Generators),
 		"template":          template,
+		"templatePatch":     s.TemplatePatch,
+		"strategy":          s.Strategy.build(),
+		"preservedFields": object.Compact(map[string]any{
+			"labels":      s.PreservedFields.Labels,
+			"annotations": s.PreservedFields.Annotations,
+		}),
+		"ignoreApplicationDifferences": buildEach(s.IgnoreApplicationDifferences, ApplicationDifferences.build),
 		"syncPolicy": object.Compact(map[string]any{
 			"applicationsSync":            s.ApplicationsSync,
 			"preserveResourcesOnDeletion": s.PreserveResourcesOnDeletion,
@@ -101,46 +145,12 @@ func (s ApplicationSet) Build() (*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
+	if hasNestedSelector(spec["generators"]) {
+		spec["applyNestedSelectors"] = true
+	}
 	return object.New(kind, s.meta(), map[string]any{"spec": spec}), nil
 }
 
 func (s ApplicationSet) meta() object.Meta {
 	return object.Meta{Name: s.Name, Namespace: orDefault(s.Namespace, argoapp.DefaultNamespace), Labels: s.Labels, Annotations: s.Annotations}
-}
-
-func (s ApplicationSet) validateTemplate(path *field.Path) field.ErrorList {
-	var faults field.ErrorList
-	texts := templated{}
-	if s.Template.Name == "" {
-		faults = append(faults, field.Required(path.Child("name"), "the Applications need names"))
-	} else {
-		faults = append(faults, texts.name(path.Child("name"), s.Template.Name)...)
-	}
-	if s.Template.Namespace != "" {
-		faults = append(faults, texts.namespace(path.Child("namespace"), s.Template.Namespace)...)
-	}
-	faults = append(faults, texts.labels(path.Child("labels"), s.Template.Labels)...)
-	faults = append(faults, texts.annotations(path.Child("annotations"), s.Template.Annotations)...)
-	faults = append(faults, s.Template.validateSpec(path, texts)...)
-	if s.Template.Cascade {
-		// The finalizer in the template would win over preserveResourcesOnDeletion; without it the controller decides.
-		faults = append(faults, field.Forbidden(path.Child("cascade"), "the ApplicationSet's preserveResourcesOnDeletion decides"))
-	}
-	return faults
-}
-
-func (s ApplicationSet) template() (map[string]any, error) {
-	spec, err := s.Template.spec()
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{
-		"metadata": object.Compact(map[string]any{
-			"name":        s.Template.Name,
-			"namespace":   s.Template.Namespace,
-			"labels":      s.Template.Labels,
-			"annotations": s.Template.Annotations,
-		}),
-		"spec": spec,
-	}, nil
 }

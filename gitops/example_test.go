@@ -2,7 +2,11 @@ package gitops_test
 
 import (
 	"fmt"
+	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 
 	"github.com/controlbackbone/backbone/drift"
@@ -118,4 +122,72 @@ func ExampleApplication_Validate() {
 	// project - Required value
 	// sources[0].revision - Required value
 	// ignoreDifferences[0].group - Invalid value
+}
+
+// Developers may sync and restart what belongs to their project, but not at the weekend.
+func ExampleAppProject() {
+	project := gitops.AppProject{
+		Name:         "shops",
+		SourceRepos:  []string{"https://git.example.com/platform/gitops.git"},
+		Destinations: []gitops.Destination{{Namespace: "shop-*"}},
+		Roles: []gitops.ProjectRole{{
+			Name:     "developer",
+			Groups:   []string{"shop-developers"},
+			Policies: []gitops.Policy{{Action: "sync"}, {Action: "action/apps/Deployment/restart", Object: "shop-*"}},
+		}},
+		SyncWindows: []gitops.SyncWindow{{
+			Kind: gitops.DenySyncs, Schedule: "0 18 * * 5", Duration: 62 * time.Hour, TimeZone: "Europe/Zurich", Applications: []string{"*"},
+		}},
+	}
+	obj, err := project.Build()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	roles, _, _ := unstructured.NestedSlice(obj.Object, "spec", "roles")
+	for _, policy := range roles[0].(map[string]any)["policies"].([]any) {
+		fmt.Println(policy)
+	}
+	// Output:
+	// p, proj:shops:developer, applications, sync, shops/*, allow
+	// p, proj:shops:developer, applications, action/apps/Deployment/restart, shops/shop-*, allow
+}
+
+// Each cluster gets its shops: those in staging first, then those in production, a quarter of them at a time. A cluster
+// for tests is left out.
+func ExampleStrategy() {
+	const repo = "https://git.example.com/platform/gitops.git"
+	quarter := intstr.FromString("25%")
+	environment := func(name string) []gitops.ApplicationMatch {
+		return []gitops.ApplicationMatch{{Key: "environment", Operator: "In", Values: []string{name}}}
+	}
+	set := gitops.ApplicationSet{
+		Name: "shops",
+		Generators: []gitops.Generator{gitops.Selected{
+			Generator: gitops.Matrix{First: gitops.Clusters{}, Second: gitops.GitDirectories{RepoURL: repo, Include: []string{"shops/*"}}},
+			Selector: metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+				{Key: "name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"tests"}},
+			}},
+		}},
+		Template: gitops.Application{
+			Name:        "{{ .name }}-{{ .path.basename }}",
+			Labels:      map[string]string{"environment": "{{ .metadata.labels.environment }}"},
+			Project:     "shops",
+			Sources:     []gitops.Source{{RepoURL: repo, Path: "{{ .path.path }}", Tool: gitops.Helm{ValueFiles: []string{"{{ .name }}.yaml"}}}},
+			Destination: gitops.Destination{Name: "{{ .name }}", Namespace: "shop-{{ .path.basename }}"},
+		},
+		Strategy: gitops.Strategy{RollingSync: []gitops.RolloutStep{
+			{MatchExpressions: environment("staging")},
+			{MatchExpressions: environment("production"), MaxUpdate: &quarter},
+		}},
+	}
+	obj, err := set.Build()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	steps, _, _ := unstructured.NestedSlice(obj.Object, "spec", "strategy", "rollingSync", "steps")
+	fmt.Println(len(steps), "steps")
+	// Output:
+	// 2 steps
 }

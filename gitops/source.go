@@ -1,8 +1,8 @@
 package gitops
 
 import (
-	"net/url"
 	"path"
+	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -21,6 +21,11 @@ type Source struct {
 	Path string
 	// Chart of a Helm repository. Exactly one of Path and Chart, unless the source has a Ref.
 	Chart string
+	// Name of the source, by which people and argocd-server refer to it. Only for Applications with several sources.
+	Name string
+	// TagPrefix is what tags start with that are considered for a Revision that is a range of versions, such as "shop/"
+	// for "shop/1.0.1". Default: none, every tag. Argo CD 3.5 and later only.
+	TagPrefix string
 	// Ref is a name by which Helm value files of the other sources reach into this one ("$name/values.yaml"). Only
 	// for Applications with several sources.
 	Ref string
@@ -28,34 +33,21 @@ type Source struct {
 	Tool Tool
 }
 
-// Tool renders manifests: [Directory], or [RawTool] for everything else that Argo CD knows.
-type Tool interface {
-	validate(path *field.Path, texts texts) field.ErrorList
-	// build returns the field of the upstream source and its value.
-	build() (string, map[string]any)
-}
-
-// Directory applies plain YAML and JSON files.
-type Directory struct {
-	// Recurse descends into folders. Default: false, only the folder's own files.
-	Recurse bool
-	// Include and Exclude are glob patterns of file names, such as "*.yaml" or "{config.json,env-*}". Default: every
-	// manifest, none excluded.
-	Include string
-	Exclude string
-}
-
-// RawTool takes the fragment in Argo CD's own form, for tools and settings that have no type here: one key, the name of
-// the tool ("helm", "kustomize", "directory", "plugin"), and its settings.
-type RawTool map[string]any
-
 func (s Source) validate(at *field.Path, texts texts, several bool) field.ErrorList {
 	var faults field.ErrorList
 	faults = append(faults, validateRepoURL(at.Child("repoURL"), s.RepoURL, texts)...)
 	faults = append(faults, texts.text(at.Child("revision"), s.Revision)...)
 	faults = append(faults, texts.text(at.Child("path"), s.Path)...)
 	faults = append(faults, texts.text(at.Child("chart"), s.Chart)...)
-	faults = append(faults, texts.text(at.Child("ref"), s.Ref)...)
+	faults = append(faults, texts.text(at.Child("name"), s.Name)...)
+	faults = append(faults, texts.text(at.Child("tagPrefix"), s.TagPrefix)...)
+	faults = append(faults, s.validateRef(at.Child("ref"), texts, several)...)
+	if s.Name != "" && !several {
+		faults = append(faults, field.Forbidden(at.Child("name"), "only sources of an Application with several sources have names"))
+	}
+	if s.TagPrefix != "" && s.Chart != "" {
+		faults = append(faults, field.Forbidden(at.Child("tagPrefix"), "a chart has no tags"))
+	}
 	switch {
 	case s.Path != "" && s.Chart != "":
 		faults = append(faults, field.Forbidden(at.Child("chart"), "a source has a path or a chart, not both"))
@@ -65,43 +57,65 @@ func (s Source) validate(at *field.Path, texts texts, several bool) field.ErrorL
 	if s.Chart != "" && s.Revision == "" {
 		faults = append(faults, field.Required(at.Child("revision"), "a chart needs a version"))
 	}
-	if s.Ref != "" && !several {
-		faults = append(faults, field.Forbidden(at.Child("ref"), "only sources of an Application with several sources are referred to"))
+	faults = append(faults, validateInside(at.Child("path"), s.Path)...)
+	return append(faults, validateTool(at.Child("tool"), s.Tool, texts)...)
+}
+
+// referred is what argo-cd: util/argo/argo.go, GetRefSources accepts.
+var referred = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+
+func (s Source) validateRef(at *field.Path, texts texts, several bool) field.ErrorList {
+	if s.Ref == "" {
+		return nil
 	}
-	if s.Ref != "" && s.Chart != "" {
-		faults = append(faults, field.Forbidden(at.Child("ref"), "a chart cannot be referred to"))
+	faults := texts.text(at, s.Ref)
+	if len(faults) == 0 && !referred.MatchString(s.Ref) && !texts.renders(s.Ref) {
+		faults = append(faults, field.Invalid(at, s.Ref, `must consist of letters, digits, "-" and "_"`))
 	}
-	// argo-cd: util/app/path refuses absolute paths and those that leave the repository.
-	if strings.HasPrefix(s.Path, "/") || escapes(s.Path) {
-		faults = append(faults, field.Invalid(at.Child("path"), s.Path, "must be relative and stay inside the repository"))
+	if !several {
+		faults = append(faults, field.Forbidden(at, "only sources of an Application with several sources are referred to"))
 	}
-	if !object.IsNil(s.Tool) {
-		faults = append(faults, s.Tool.validate(at.Child("tool"), texts)...)
+	if s.Chart != "" {
+		faults = append(faults, field.Forbidden(at, "a chart cannot be referred to"))
 	}
 	return faults
 }
 
+// validateInside checks a path as argo-cd: util/app/path does, which refuses absolute paths and those that leave the
+// repository.
+func validateInside(at *field.Path, name string) field.ErrorList {
+	if strings.HasPrefix(name, "/") || escapes(name) {
+		return field.ErrorList{field.Invalid(at, name, "must be relative and stay inside the repository")}
+	}
+	return nil
+}
+
 func (s Source) build() map[string]any {
 	out := object.Compact(map[string]any{
-		"repoURL": s.RepoURL,
-		"path":    s.Path,
-		"chart":   s.Chart,
-		"ref":     s.Ref,
+		"repoURL":   s.RepoURL,
+		"path":      s.Path,
+		"chart":     s.Chart,
+		"name":      s.Name,
+		"tagPrefix": s.TagPrefix,
+		"ref":       s.Ref,
 	})
 	out["targetRevision"] = orDefault(s.Revision, "HEAD")
-	if !object.IsNil(s.Tool) {
-		name, settings := s.Tool.build()
-		out[name] = settings
-	}
+	addTool(out, s.Tool)
 	return out
 }
 
-func buildSources(sources []Source) []map[string]any {
-	out := make([]map[string]any, len(sources))
+// validateSources checks the sources of one Application.
+func validateSources(at *field.Path, sources []Source, texts texts) field.ErrorList {
+	var faults field.ErrorList
+	refs := map[string]bool{}
 	for i, source := range sources {
-		out[i] = source.build()
+		faults = append(faults, source.validate(at.Index(i), texts, len(sources) > 1)...)
+		if source.Ref != "" && refs[source.Ref] {
+			faults = append(faults, field.Duplicate(at.Index(i).Child("ref"), source.Ref))
+		}
+		refs[source.Ref] = true
 	}
-	return out
+	return faults
 }
 
 // validateRepoURL checks the address of a repository. The fault for a password does not show it.
@@ -109,10 +123,8 @@ func validateRepoURL(at *field.Path, repoURL string, texts texts) field.ErrorLis
 	if repoURL == "" {
 		return field.ErrorList{field.Required(at, "manifests are read from a repository")}
 	}
-	if parsed, err := url.Parse(repoURL); err == nil {
-		if _, secret := parsed.User.Password(); secret {
-			return field.ErrorList{field.Forbidden(at, "credentials belong into a repository Secret of Argo CD")}
-		}
+	if hasPassword(repoURL) {
+		return field.ErrorList{field.Forbidden(at, "credentials belong into a repository Secret of Argo CD")}
 	}
 	return texts.text(at, repoURL)
 }
@@ -121,40 +133,4 @@ func validateRepoURL(at *field.Path, repoURL string, texts texts) field.ErrorLis
 func escapes(name string) bool {
 	clean := path.Clean(name)
 	return clean == ".." || strings.HasPrefix(clean, "../")
-}
-
-func (d Directory) validate(path *field.Path, texts texts) field.ErrorList {
-	faults := texts.text(path.Child("include"), d.Include)
-	return append(faults, texts.text(path.Child("exclude"), d.Exclude)...)
-}
-
-func (d Directory) build() (string, map[string]any) {
-	return "directory", object.Compact(map[string]any{"recurse": d.Recurse, "include": d.Include, "exclude": d.Exclude})
-}
-
-func (r RawTool) validate(path *field.Path, texts texts) field.ErrorList {
-	faults := validateRaw(path, r, texts)
-	if len(r) != 1 {
-		return append(faults, field.Invalid(path, keys(r), "must have exactly one key: the name of the tool"))
-	}
-	for name, settings := range r {
-		switch name {
-		case "helm", "kustomize", "directory", "plugin":
-		default:
-			faults = append(faults, field.NotSupported(path, name, []string{"directory", "helm", "kustomize", "plugin"}))
-		}
-		if _, ok := settings.(map[string]any); !ok {
-			faults = append(faults, field.TypeInvalid(path.Key(name), settings, "must be an object"))
-		}
-	}
-	return faults
-}
-
-func (r RawTool) build() (string, map[string]any) {
-	for name, settings := range r {
-		if typed, ok := settings.(map[string]any); ok {
-			return name, typed
-		}
-	}
-	return "", nil
 }

@@ -45,6 +45,9 @@ type Retry struct {
 	Factor int64
 	// MaxBackoff bounds the pause. Default: 3 min.
 	MaxBackoff time.Duration
+	// Refresh retries with the newest revision instead of the one that failed. Default: false. Argo CD 3.2 and later
+	// only.
+	Refresh bool
 }
 
 // Argo CD's own defaults are the same; they are written out because they are part of the convention.
@@ -166,8 +169,9 @@ func (r Retry) build() map[string]any {
 	if r.MaxBackoff == 0 {
 		r.MaxBackoff = defaultRetry.MaxBackoff
 	}
-	return map[string]any{
+	return object.Compact(map[string]any{
 		"limit":   r.Limit,
 		"backoff": map[string]any{"duration": r.Backoff.String(), "factor": r.Factor, "maxDuration": r.MaxBackoff.String()},
-	}
+		"refresh": r.Refresh,
+	})
 }

@@ -181,7 +181,7 @@ func TestApplicationSetValidate(t *testing.T) {
 				twice := gitops.Matrix{First: once, Second: directories}
 				s.Generators = []gitops.Generator{twice, gitops.Matrix{First: twice, Second: directories}}
 			},
-			want: []string{"generators[1].first: FieldValueForbidden"},
+			want: []string{"generators[1].first.first: FieldValueForbidden"},
 		},
 		"templates parse": {
 			change: func(s *gitops.ApplicationSet) {
@@ -287,9 +287,11 @@ func TestFoldersValidate(t *testing.T) {
 }
 
 func TestFaultsDoNotShowPasswords(t *testing.T) {
-	_, err := gitops.Folders{RepoURL: "https://me:secret@git.example.com/a.git", Groups: []gitops.Group{{Name: "a"}}}.Build()
-	require.ErrorContains(t, err, "repoURL")
-	require.NotContains(t, err.Error(), "secret@")
+	for _, address := range []string{"https://me:secret@git.example.com/a.git", "https://me:secret\xff@git.example.com/a.git"} {
+		_, err := gitops.Folders{RepoURL: address, Groups: []gitops.Group{{Name: "a"}}}.Build()
+		require.ErrorContains(t, err, "repoURL")
+		require.NotContains(t, err.Error(), "secret")
+	}
 }
 
 func TestFoldersDoNotShareLabels(t *testing.T) {

@@ -1,15 +1,16 @@
 package conformance_test
 
 import (
+	"cmp"
+	"maps"
+	"strings"
 	"testing"
-	"time"
 
 	argocd "github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
 	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/controlbackbone/backbone/drift"
 	"github.com/controlbackbone/backbone/gitops"
 	"github.com/controlbackbone/backbone/internal/conformance"
 )
@@ -17,92 +18,6 @@ import (
 const argoCDModule = "github.com/argoproj/argo-cd/v2"
 
 var argoCDCRDs = []string{"manifests/crds/application-crd.yaml", "manifests/crds/applicationset-crd.yaml", "manifests/crds/appproject-crd.yaml"}
-
-// gitopsObjects uses every field of every builder.
-func gitopsObjects(t *testing.T) map[string]*unstructured.Unstructured {
-	t.Helper()
-	build := func(obj *unstructured.Unstructured, err error) *unstructured.Unstructured {
-		require.NoError(t, err)
-		return obj
-	}
-	application := gitops.Application{
-		Name:        "grafana",
-		Namespace:   "argocd",
-		Labels:      map[string]string{"owner": "platform"},
-		Annotations: map[string]string{"example.com/note": "a note"},
-		Project:     "observability",
-		Sources: []gitops.Source{
-			{RepoURL: "https://git.example.com/gitops.git", Revision: "main", Path: "K8s/observability/grafana", Tool: gitops.Directory{Recurse: true, Include: "*.yaml", Exclude: "draft-*"}},
-			{RepoURL: "https://charts.example.com", Revision: "1.2.3", Chart: "grafana", Tool: gitops.RawTool{"helm": map[string]any{"releaseName": "grafana", "valueFiles": []any{"$values/grafana.yaml"}}}},
-			{RepoURL: "https://git.example.com/values.git", Ref: "values"},
-		},
-		Destination: gitops.Destination{Name: "in-cluster", Namespace: "observability"},
-		SyncPolicy: gitops.SyncPolicy{
-			AllowEmpty:           true,
-			CreateNamespace:      true,
-			NamespaceLabels:      map[string]string{"owner": "platform"},
-			NamespaceAnnotations: map[string]string{"example.com/contact": "the platform team"},
-			Options:              []string{"PruneLast=true"},
-			Retry:                &gitops.Retry{Limit: -1, Backoff: time.Second, Factor: 3, MaxBackoff: time.Minute},
-		},
-		IgnoreDifferences: drift.IgnoreRules{{
-			Group: "apps", Kind: "Deployment", Name: "grafana", Namespace: "observability",
-			JSONPointers: []string{"/spec/replicas"}, JQPathExpressions: []string{".spec.template.spec.initContainers"}, ManagedFieldsManagers: []string{"kube-controller-manager"},
-		}},
-		Cascade: true,
-	}
-	template := application
-	template.Cascade = false
-	template.Name = "{{ .path.basename }}"
-	set := gitops.ApplicationSet{
-		Name: "everything",
-		Generators: []gitops.Generator{
-			gitops.GitDirectories{
-				RepoURL: "https://git.example.com/gitops.git", Revision: "main", Include: []string{"K8s/*/*"}, Exclude: []string{"K8s/*/drafts"},
-				PathParamPrefix: "folder", Values: map[string]string{"name": "{{ .path.basename }}"}, RequeueAfter: 30 * time.Second,
-			},
-			gitops.GitFiles{RepoURL: "https://git.example.com/gitops.git", Include: []string{"clusters/*.json"}},
-			gitops.List{Elements: []map[string]any{{"name": "a", "replicas": 3}}},
-			gitops.Clusters{},
-			gitops.Matrix{
-				First:  gitops.Clusters{Selector: metav1.LabelSelector{MatchLabels: map[string]string{"environment": "production"}}, Values: map[string]string{"tier": "one"}},
-				Second: gitops.GitDirectories{RepoURL: "https://git.example.com/gitops.git", Include: []string{"K8s/{{ .name }}/*"}},
-			},
-			gitops.RawGenerator{"plugin": map[string]any{"configMapRef": map[string]any{"name": "plugin"}}},
-		},
-		Template:                    template,
-		TemplateOptions:             []string{"missingkey=error"},
-		ApplicationsSync:            gitops.CreateUpdate,
-		PreserveResourcesOnDeletion: true,
-	}
-	project := gitops.AppProject{
-		Name:                 "observability",
-		Description:          "What observes the platform.",
-		SourceRepos:          []string{"https://git.example.com/*"},
-		Destinations:         []gitops.Destination{{Namespace: "observability"}, {Name: "edge-*", Namespace: "*"}},
-		AllowClusterKinds:    []metav1.GroupKind{{Kind: "Namespace"}},
-		DenyClusterKinds:     []metav1.GroupKind{{Group: "rbac.authorization.k8s.io", Kind: "*"}},
-		AllowNamespacedKinds: []metav1.GroupKind{{Group: "*", Kind: "*"}},
-		DenyNamespacedKinds:  []metav1.GroupKind{{Kind: "ResourceQuota"}},
-	}
-	minimal := gitops.Application{Name: "minimal", Project: "default", Sources: []gitops.Source{{RepoURL: "file:///srv/repo", Path: "."}}}
-	manual := minimal
-	manual.Name = "manual"
-	manual.SyncPolicy = gitops.SyncPolicy{Manual: true, Retry: &gitops.Retry{}}
-	objects := map[string]*unstructured.Unstructured{
-		"an Application with every field":       build(application.Build()),
-		"an Application with few fields":        build(minimal.Build()),
-		"an Application that is synced by hand": build(manual.Build()),
-		"an ApplicationSet with every field":    build(set.Build()),
-		"an AppProject with every field":        build(project.Build()),
-	}
-	folders, err := gitops.Folders{RepoURL: "file:///srv/repo", Groups: []gitops.Group{{Name: "cicd"}, {Name: "security", Namespace: "{{ .path.basename }}"}}}.Build()
-	require.NoError(t, err)
-	for _, obj := range folders {
-		objects["the "+obj.GetKind()+" of the group "+obj.GetName()] = obj
-	}
-	return objects
-}
 
 func TestGitopsObjectsAreUpstreamObjects(t *testing.T) {
 	for name, obj := range gitopsObjects(t) {
@@ -139,6 +54,84 @@ func TestGitopsObjectsSurviveTheAPIServer(t *testing.T) {
 			roundTrip(t, c, obj)
 		})
 	}
+}
+
+func TestGitopsObjectsOf3xSurviveItsAPIServer(t *testing.T) {
+	c := v3Kube(t)
+	own := namespace(t, c)
+	objects := gitopsObjectsOf3x(t)
+	maps.Copy(objects, gitopsObjects(t))
+	for name, obj := range objects {
+		t.Run(name, func(t *testing.T) {
+			obj.SetNamespace(own)
+			roundTrip(t, c, obj)
+		})
+	}
+}
+
+// TestGitopsProjectsAreRejectedAsUpstream shows what the builder rejects to a project that was valid before, to prove
+// that argo-cd rejects it too.
+func TestGitopsProjectsAreRejectedAsUpstream(t *testing.T) {
+	tests := map[string]func(*gitops.AppProject){
+		"a role with a name that is none":         func(p *gitops.AppProject) { p.Roles[0].Name = "-a" },
+		"two roles of a name":                     func(p *gitops.AppProject) { p.Roles = append(p.Roles, p.Roles[0]) },
+		"a resource that projects have not":       func(p *gitops.AppProject) { p.Roles[0].Policies[0].Resource = "projects" },
+		"an action that there is not":             func(p *gitops.AppProject) { p.Roles[0].Policies[0].Action = "invoke" },
+		"a policy of more than six fields":        func(p *gitops.AppProject) { p.Roles[0].Policies[0].Action = "action/a, b" },
+		"an object outside the project":           func(p *gitops.AppProject) { p.Roles[0].Policies[0].Object = "a/b/c" },
+		"an effect that there is not":             func(p *gitops.AppProject) { p.Roles[0].Policies[0].Effect = "maybe" },
+		"the same policy twice":                   func(p *gitops.AppProject) { p.Roles[0].Policies = append(p.Roles[0].Policies, p.Roles[0].Policies[0]) },
+		"a group with a bare comma":               func(p *gitops.AppProject) { p.Roles[0].Groups[0] = "a, b" },
+		"a group that ends with a space":          func(p *gitops.AppProject) { p.Roles[0].Groups[0] = "a " },
+		"the same group twice":                    func(p *gitops.AppProject) { p.Roles[0].Groups = []string{"a", "a"} },
+		"a window of an unknown kind":             func(p *gitops.AppProject) { p.SyncWindows[0].Kind = "open" },
+		"a schedule with seconds":                 func(p *gitops.AppProject) { p.SyncWindows[0].Schedule = "0 0 22 * * 5" },
+		"a schedule of a word":                    func(p *gitops.AppProject) { p.SyncWindows[0].Schedule = "@daily" },
+		"an hour that there is not":               func(p *gitops.AppProject) { p.SyncWindows[0].Schedule = "0 24 * * *" },
+		"a window for nothing":                    func(p *gitops.AppProject) { p.SyncWindows[1].Namespaces = nil },
+		"the same window twice":                   func(p *gitops.AppProject) { p.SyncWindows[1] = p.SyncWindows[0] },
+		"a service account that is a pattern":     func(p *gitops.AppProject) { p.DestinationServiceAccounts[0].ServiceAccount = "*" },
+		"a service account for denied namespaces": func(p *gitops.AppProject) { p.DestinationServiceAccounts[0].Namespace = "!a" },
+		"a service account for a broken pattern":  func(p *gitops.AppProject) { p.DestinationServiceAccounts[0].Namespace = "[" },
+		"two service accounts for a destination":  func(p *gitops.AppProject) { p.DestinationServiceAccounts[1] = p.DestinationServiceAccounts[0] },
+		"the same source namespace twice":         func(p *gitops.AppProject) { p.SourceNamespaces = []string{"a", "a"} },
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			project := gitopsProject()
+			change(&project)
+			_, err := project.Build()
+			require.True(t, apierrors.IsInvalid(err), "%v", err)
+			require.Error(t, upstreamProject(project).ValidateProject())
+		})
+	}
+}
+
+// upstreamProject writes roles, windows and the like as the builder does, without checking them.
+func upstreamProject(p gitops.AppProject) *argocd.AppProject {
+	project := &argocd.AppProject{ObjectMeta: metav1.ObjectMeta{Name: p.Name}, Spec: argocd.AppProjectSpec{SourceNamespaces: p.SourceNamespaces}}
+	for _, role := range p.Roles {
+		var policies []string
+		for _, policy := range role.Policies {
+			policies = append(policies, strings.Join([]string{
+				"p", "proj:" + p.Name + ":" + role.Name, cmp.Or(policy.Resource, "applications"), policy.Action,
+				p.Name + "/" + cmp.Or(policy.Object, "*"), string(cmp.Or(policy.Effect, gitops.Allow)),
+			}, ", "))
+		}
+		project.Spec.Roles = append(project.Spec.Roles, argocd.ProjectRole{Name: role.Name, Policies: policies, Groups: role.Groups})
+	}
+	for _, window := range p.SyncWindows {
+		project.Spec.SyncWindows = append(project.Spec.SyncWindows, &argocd.SyncWindow{
+			Kind: string(window.Kind), Schedule: window.Schedule, Duration: window.Duration.String(), TimeZone: window.TimeZone,
+			Applications: window.Applications, Namespaces: window.Namespaces, Clusters: window.Clusters,
+		})
+	}
+	for _, account := range p.DestinationServiceAccounts {
+		project.Spec.DestinationServiceAccounts = append(project.Spec.DestinationServiceAccounts, argocd.ApplicationDestinationServiceAccount{
+			Server: cmp.Or(account.Server, argocd.KubernetesInternalAPIServerAddr), Namespace: account.Namespace, DefaultServiceAccount: account.ServiceAccount,
+		})
+	}
+	return project
 }
 
 func TestFoldersPermitExactlyTheirNamespaces(t *testing.T) {
