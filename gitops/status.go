@@ -6,6 +6,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/controlbackbone/backbone/internal/argoapp"
 )
@@ -14,6 +15,16 @@ import (
 type ApplicationStatus struct {
 	Namespace string
 	Name      string
+	// UID tells an Application from an earlier one of the same name.
+	UID types.UID
+	// Project that limits what the Application may deploy.
+	Project string
+	// ApplicationSet that generates the Application. Empty if none does.
+	ApplicationSet string
+	// Automated is true when Argo CD syncs the Application on its own.
+	Automated bool
+	// Deleting is true from the request of the deletion until the Application is gone.
+	Deleting bool
 	// Sync is the result of the last comparison: SyncStatusSynced, SyncStatusOutOfSync, SyncStatusUnknown, or empty
 	// before the first.
 	Sync SyncStatus
@@ -34,6 +45,11 @@ type ApplicationStatus struct {
 	RefreshPending bool
 	// ReconciledAt is when Argo CD last compared. Zero before the first time; precise to a second.
 	ReconciledAt time.Time
+	// History of the deployments, newest first.
+	History []HistoryEntry
+	// Images that the deployed resources run, and ExternalURLs under which they are reached.
+	Images       []string
+	ExternalURLs []string
 }
 
 // SyncStatus is the result of a comparison.
@@ -141,6 +157,11 @@ func statusOf(app argoapp.Application) ApplicationStatus {
 	status := ApplicationStatus{
 		Namespace:        app.Metadata.Namespace,
 		Name:             app.Metadata.Name,
+		UID:              types.UID(app.Metadata.UID),
+		Project:          app.Spec.ProjectName(),
+		ApplicationSet:   app.Metadata.OwningApplicationSet(),
+		Automated:        app.Spec.IsAutomated(),
+		Deleting:         app.Metadata.DeletionTimestamp != nil,
 		Sync:             SyncStatus(app.Status.Sync.Status),
 		Revisions:        revisions(app.Status.Sync.Revision, app.Status.Sync.Revisions),
 		Health:           HealthStatus(app.Status.Health.Status),
@@ -148,6 +169,9 @@ func statusOf(app argoapp.Application) ApplicationStatus {
 		OperationPending: app.Operation != nil,
 		Operation:        operationOf(app),
 		ReconciledAt:     timeOf(app.Status.ReconciledAt),
+		History:          historyOf(app),
+		Images:           app.Status.Summary.Images,
+		ExternalURLs:     app.Status.Summary.ExternalURLs,
 	}
 	_, status.RefreshPending = app.Metadata.Annotations[argoapp.RefreshAnnotation]
 	for _, condition := range app.Status.Conditions {
@@ -188,7 +212,7 @@ func operationOf(app argoapp.Application) *OperationStatus {
 		Retries:     state.RetryCount,
 	}
 	if state.Operation.Sync != nil {
-		out.Revisions = revisions(state.Operation.Sync.Revision, nil)
+		out.Revisions = revisions(state.Operation.Sync.Revision, state.Operation.Sync.Revisions)
 	}
 	if state.SyncResult != nil {
 		out.Revisions = revisions(state.SyncResult.Revision, state.SyncResult.Revisions)

@@ -3,14 +3,7 @@ package gitops
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/watch"
-
-	"github.com/controlbackbone/backbone/internal/argoapp"
-	"github.com/controlbackbone/backbone/internal/listwatch"
 )
 
 // Condition is something to wait for. The predefined ones are [Synced], [Healthy] and [OperationDone].
@@ -100,6 +93,9 @@ func (u Unmet) String() string {
 	if len(u.Conditions) > 0 {
 		parts = append(parts, "is not "+strings.Join(u.Conditions, ", "))
 	}
+	if u.Status.Deleting {
+		parts = append(parts, "it is being deleted")
+	}
 	if u.Status.RefreshPending {
 		parts = append(parts, "its refresh is pending")
 	}
@@ -128,8 +124,9 @@ func (u Unmet) String() string {
 }
 
 // Wait watches the Applications until every one of them meets every condition, and returns their statuses in the order
-// of the names. Applications that do not exist yet are waited for. Default conditions: Synced and Healthy. A pending
-// refresh or operation is always waited for. When the context ends first, the error is a *WaitError.
+// of the names. Applications that do not exist yet are waited for, and so are those that are deleted meanwhile: whoever
+// generates them may create them again. Default conditions: Synced and Healthy. A pending refresh or operation is always
+// waited for. When the context ends first, the error is a *WaitError. ClientOptions.Progress hears of every change.
 func (c *Client) Wait(ctx context.Context, names []string, until ...Condition) ([]ApplicationStatus, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -138,8 +135,7 @@ func (c *Client) Wait(ctx context.Context, names []string, until ...Condition) (
 		until = []Condition{Synced(), Healthy()}
 	}
 	waiting := &waiting{namespace: c.namespace, names: names, until: until, seen: map[string]*ApplicationStatus{}}
-	err := listwatch.Follow(ctx, c.kube, listwatch.Selection{Kind: argoapp.Kind("Application"), Namespace: c.namespace},
-		listwatch.Follower{Listed: waiting.listed, Changed: waiting.changed})
+	err := c.followNamed(ctx, names, waiting.observed)
 	if err == nil {
 		return waiting.statuses(), nil
 	}
@@ -157,41 +153,15 @@ type waiting struct {
 	seen      map[string]*ApplicationStatus
 }
 
-func (w *waiting) listed(items []unstructured.Unstructured) (bool, error) {
-	clear(w.seen)
-	for i := range items {
-		if err := w.note(&items[i]); err != nil {
-			return false, err
+func (w *waiting) observed(events []Event) (bool, error) {
+	for _, event := range events {
+		if event.Type == Disappeared {
+			delete(w.seen, event.Status.Name)
+		} else {
+			w.seen[event.Status.Name] = &event.Status
 		}
 	}
 	return w.done()
-}
-
-func (w *waiting) changed(kind watch.EventType, obj *unstructured.Unstructured) (bool, error) {
-	if kind == watch.Deleted {
-		delete(w.seen, obj.GetName())
-		return false, nil
-	}
-	if !slices.Contains(w.names, obj.GetName()) {
-		return false, nil
-	}
-	if err := w.note(obj); err != nil {
-		return false, err
-	}
-	return w.done()
-}
-
-func (w *waiting) note(obj *unstructured.Unstructured) error {
-	if !slices.Contains(w.names, obj.GetName()) {
-		return nil
-	}
-	app, err := argoapp.Read(obj)
-	if err != nil {
-		return err
-	}
-	status := statusOf(app)
-	w.seen[obj.GetName()] = &status
-	return nil
 }
 
 func (w *waiting) done() (bool, error) {

@@ -27,8 +27,14 @@ const InClusterServer = "https://kubernetes.default.svc"
 // RefreshAnnotation asks the application controller to compare again; it removes the annotation when it has done so.
 const RefreshAnnotation = "argocd.argoproj.io/refresh"
 
-// ResourcesFinalizer makes the deletion of an Application delete what it deployed.
-const ResourcesFinalizer = "resources-finalizer.argocd.argoproj.io"
+// ResourcesFinalizer makes the deletion of an Application delete what it deployed. The other two do the same and say
+// how; the first of them that an Application has counts.
+// argo-cd: pkg/apis/application/v1alpha1/application_defaults.go
+const (
+	ResourcesFinalizer           = "resources-finalizer.argocd.argoproj.io"
+	ForegroundResourcesFinalizer = ResourcesFinalizer + "/foreground"
+	BackgroundResourcesFinalizer = ResourcesFinalizer + "/background"
+)
 
 // Kind returns the full kind of one of Argo CD's resources.
 func Kind(kind string) schema.GroupVersionKind {
@@ -38,17 +44,22 @@ func Kind(kind string) schema.GroupVersionKind {
 // Application is what Backbone reads of an Application.
 type Application struct {
 	Metadata  Metadata   `json:"metadata"`
+	Spec      Spec       `json:"spec"`
 	Operation *Operation `json:"operation"`
 	Status    Status     `json:"status"`
 }
 
-// Metadata is the part of the metadata that identifies the Application and asks for a refresh.
+// Metadata is the part of the metadata that identifies the Application, asks for a refresh, and says who owns it and
+// what happens when it is deleted.
 type Metadata struct {
-	Name            string            `json:"name"`
-	Namespace       string            `json:"namespace"`
-	UID             string            `json:"uid"`
-	ResourceVersion string            `json:"resourceVersion"`
-	Annotations     map[string]string `json:"annotations"`
+	Name              string                  `json:"name"`
+	Namespace         string                  `json:"namespace"`
+	UID               string                  `json:"uid"`
+	ResourceVersion   string                  `json:"resourceVersion"`
+	Annotations       map[string]string       `json:"annotations"`
+	Finalizers        []string                `json:"finalizers"`
+	DeletionTimestamp *metav1.Time            `json:"deletionTimestamp"`
+	OwnerReferences   []metav1.OwnerReference `json:"ownerReferences"`
 }
 
 // Operation is a requested or running operation.
@@ -60,6 +71,7 @@ type Operation struct {
 // SyncOperation is a sync; Resources is empty when everything is synced.
 type SyncOperation struct {
 	Revision  string        `json:"revision"`
+	Revisions []string      `json:"revisions"`
 	Prune     bool          `json:"prune"`
 	DryRun    bool          `json:"dryRun"`
 	Resources []ResourceRef `json:"resources"`
@@ -90,6 +102,13 @@ type Status struct {
 	Conditions     []Condition     `json:"conditions"`
 	ReconciledAt   *metav1.Time    `json:"reconciledAt"`
 	OperationState *OperationState `json:"operationState"`
+	Summary        Summary         `json:"summary"`
+}
+
+// Summary says what the deployed resources use and where they are reached.
+type Summary struct {
+	Images       []string `json:"images"`
+	ExternalURLs []string `json:"externalURLs"`
 }
 
 // Resource is one managed resource as last compared.
@@ -126,12 +145,14 @@ type Health struct {
 
 // Deployment is one entry of the history: a complete, successful sync.
 type Deployment struct {
-	ID         int64            `json:"id"`
-	Revision   string           `json:"revision"`
-	Revisions  []string         `json:"revisions"`
-	Source     map[string]any   `json:"source"`
-	Sources    []map[string]any `json:"sources"`
-	DeployedAt metav1.Time      `json:"deployedAt"`
+	ID              int64            `json:"id"`
+	Revision        string           `json:"revision"`
+	Revisions       []string         `json:"revisions"`
+	Source          map[string]any   `json:"source"`
+	Sources         []map[string]any `json:"sources"`
+	DeployStartedAt *metav1.Time     `json:"deployStartedAt"`
+	DeployedAt      metav1.Time      `json:"deployedAt"`
+	InitiatedBy     InitiatedBy      `json:"initiatedBy"`
 }
 
 // Condition is a problem that Argo CD found with the Application.

@@ -33,6 +33,15 @@ func TestClientReadsAStatus(t *testing.T) {
 			map[string]any{"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "n", "name": "d", "status": "OutOfSync", "health": map[string]any{"status": "Missing"}},
 			map[string]any{"version": "v1", "kind": "ConfigMap", "namespace": "n", "name": "c", "status": "Synced", "requiresPruning": true},
 		},
+		"history": []any{
+			map[string]any{"id": int64(0), "revision": "old", "deployedAt": stamp(at), "source": map[string]any{"repoURL": "file:///srv/repo"}},
+			map[string]any{
+				"id": int64(1), "revisions": []any{"x", "y"}, "deployStartedAt": stamp(at), "deployedAt": stamp(at.Add(time.Minute)),
+				"sources":     []any{map[string]any{"repoURL": "file:///srv/x"}, map[string]any{"repoURL": "file:///srv/y"}},
+				"initiatedBy": map[string]any{"automated": true},
+			},
+		},
+		"summary": map[string]any{"images": []any{"web:1"}, "externalURLs": []any{"https://web.example.com"}},
 		"operationState": map[string]any{
 			"operation": map[string]any{"sync": map[string]any{"revision": "abc"}, "initiatedBy": map[string]any{"username": "sensor"}},
 			"phase":     "Failed", "message": "one failed", "startedAt": stamp(at), "finishedAt": stamp(at.Add(time.Second)), "retryCount": int64(2),
@@ -45,7 +54,8 @@ func TestClientReadsAStatus(t *testing.T) {
 	require.NoError(t, err)
 	deployment := gitops.Resource{Group: "apps", Kind: "Deployment", Namespace: "n", Name: "d"}
 	want := gitops.ApplicationStatus{
-		Namespace: own, Name: "a", Sync: gitops.SyncStatusOutOfSync, Revisions: []string{"abc"},
+		Namespace: own, Name: "a", UID: app.obj.GetUID(), Project: "default", Automated: true,
+		Sync: gitops.SyncStatusOutOfSync, Revisions: []string{"abc"},
 		Health: gitops.HealthStatusDegraded, HealthMessage: "broken", ReconciledAt: at, OperationPending: true,
 		Conditions: []gitops.ApplicationCondition{{Type: "SyncError", Message: "cannot", Since: at}},
 		Resources: []gitops.ResourceStatus{
@@ -57,6 +67,14 @@ func TestClientReadsAStatus(t *testing.T) {
 			StartedAt: at, FinishedAt: at.Add(time.Second), Retries: 2,
 			Results: []gitops.ResourceResult{{Resource: deployment, Status: "SyncFailed", Message: "denied"}},
 		},
+		History: []gitops.HistoryEntry{
+			{
+				ID: 1, Revisions: []string{"x", "y"}, Automated: true, StartedAt: at, DeployedAt: at.Add(time.Minute),
+				Sources: []map[string]any{{"repoURL": "file:///srv/x"}, {"repoURL": "file:///srv/y"}},
+			},
+			{ID: 0, Revisions: []string{"old"}, DeployedAt: at, Sources: []map[string]any{{"repoURL": "file:///srv/repo"}}},
+		},
+		Images: []string{"web:1"}, ExternalURLs: []string{"https://web.example.com"},
 	}
 	if diff := cmp.Diff(want, status); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -72,13 +90,13 @@ func TestSyncRequestsOneOperationAtATime(t *testing.T) {
 
 	app := createApplication(t, c, own, "a")
 	require.NoError(t, argocd.Sync(t.Context(), "a", gitops.SyncRequest{
-		Revision: "abc", Prune: true, Resources: []gitops.Resource{{Group: "apps", Kind: "Deployment", Name: "d"}}, InitiatedBy: "sensor",
+		Revision: "HEAD", Prune: true, Resources: []gitops.Resource{{Group: "apps", Kind: "Deployment", Name: "d"}}, InitiatedBy: "sensor",
 	}))
 	want := map[string]any{
 		"initiatedBy": map[string]any{"username": "sensor"},
 		"retry":       map[string]any{"limit": int64(5), "backoff": map[string]any{"duration": "5s", "factor": int64(2), "maxDuration": "3m0s"}},
 		"sync": map[string]any{
-			"revision": "abc", "prune": true, "syncOptions": []any{"ServerSideApply=true", "ApplyOutOfSyncOnly=true"},
+			"revision": "HEAD", "prune": true, "syncOptions": []any{"ServerSideApply=true", "ApplyOutOfSyncOnly=true"},
 			"resources": []any{map[string]any{"group": "apps", "kind": "Deployment", "name": "d"}},
 		},
 	}

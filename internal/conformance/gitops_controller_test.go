@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -26,6 +27,25 @@ func createApplication(t *testing.T, c client.WithWatch, namespace, name string)
 	require.NoError(t, err)
 	require.NoError(t, c.Create(t.Context(), obj))
 	return controlled{client: c, obj: obj}
+}
+
+// createApplicationSet creates an ApplicationSet in a namespace that no controller looks at.
+func createApplicationSet(t *testing.T, c client.WithWatch, namespace, name string) controlled {
+	t.Helper()
+	obj, err := gitops.ApplicationSet{
+		Name: name, Namespace: namespace, Generators: []gitops.Generator{gitops.List{Elements: []map[string]any{{"name": "a"}}}},
+		Template: gitops.Application{Name: "{{ .name }}", Project: "default", Sources: []gitops.Source{{RepoURL: "file:///srv/repo", Path: "a"}}},
+	}.Build()
+	require.NoError(t, err)
+	require.NoError(t, c.Create(t.Context(), obj))
+	return controlled{client: c, obj: obj}
+}
+
+// ownedBy is a patch that makes an ApplicationSet the controller of an Application. The garbage collector looks whether
+// it exists.
+func ownedBy(set controlled) string {
+	return fmt.Sprintf("metadata: {ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: ApplicationSet, name: %s, uid: %s, controller: true}]}",
+		set.obj.GetName(), set.obj.GetUID())
 }
 
 // become replaces the operation and the status, in one write as the controller does. A nil operation removes it.
