@@ -35,8 +35,9 @@ lint: ## Run golangci-lint
 	cd internal/embedded/binaries/node && go run $(GOLANGCI_LINT) run ./...
 
 .PHONY: generate
-generate: ## Rewrite golden files from what the code builds now
+generate: ## Rewrite golden files and docs/checks.md from what the code builds now
 	go test ./gitops ./policy ./eventing ./secrets -update
+	go test ./internal/house -run TestChecks -update
 
 .PHONY: bench
 bench: ## Run the benchmarks

@@ -27,13 +27,17 @@ func Equal(t testing.TB, name string, objects ...*unstructured.Unstructured) {
 		}
 		documents[i] = document
 	}
-	got := bytes.Join(documents, []byte("---\n"))
-	file := filepath.Join("testdata", name+".yaml")
+	Text(t, filepath.Join("testdata", name+".yaml"), string(bytes.Join(documents, []byte("---\n"))))
+}
+
+// Text fails the test if the text differs from the file.
+func Text(t testing.TB, file, got string) {
+	t.Helper()
 	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(file, got, 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -42,7 +46,7 @@ func Equal(t testing.TB, name string, objects ...*unstructured.Unstructured) {
 	if err != nil {
 		t.Fatalf("%v (go test -update writes it)", err)
 	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+	if diff := cmp.Diff(string(want), got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
 }
