@@ -11,8 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestConsumersBuild compiles modules that import this one as a stranger would,
-// with no replace line but the one that points to this checkout.
+// needsOldArgoCDLibraries are the replace lines that importers of argo-cd's generators need: argo-cd v2 calls functions
+// that newer versions of these modules have removed.
+var needsOldArgoCDLibraries = []string{
+	"github.com/cyphar/filepath-securejoin => github.com/cyphar/filepath-securejoin v0.3.6",
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc => go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.60.0",
+}
+
+// TestConsumersBuild compiles modules that import this one as a stranger would, with no replace lines but the one that
+// points to this checkout and those that README.md names.
 func TestConsumersBuild(t *testing.T) {
 	checkout, err := filepath.Abs("../..")
 	require.NoError(t, err)
@@ -20,6 +27,7 @@ func TestConsumersBuild(t *testing.T) {
 	for name, consumer := range map[string]struct {
 		imports  []string
 		requires []string
+		replaces []string
 	}{
 		"the light packages with our own Kubernetes line": {
 			imports:  light,
@@ -32,14 +40,17 @@ func TestConsumersBuild(t *testing.T) {
 				"k8s.io/client-go v0.37.2", "sigs.k8s.io/controller-runtime v0.25.2",
 			},
 		},
-		// README.md lists the replace lines that heavy packages need; this one needs none.
-		"the heavy packages": {
+		"the chart source": {
 			imports: []string{"bootstrap/helm"},
+		},
+		"the preview": {
+			imports:  []string{"gitops/preview"},
+			replaces: needsOldArgoCDLibraries,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			write(t, filepath.Join(dir, "go.mod"), goMod(checkout, consumer.requires))
+			write(t, filepath.Join(dir, "go.mod"), goMod(checkout, consumer.requires, consumer.replaces))
 			write(t, filepath.Join(dir, "consumer.go"), program(consumer.imports))
 			run(t, dir, "go", "mod", "tidy")
 			run(t, dir, "go", "build", "./...")
@@ -55,8 +66,20 @@ func TestConsumersBuild(t *testing.T) {
 	}
 }
 
-func goMod(checkout string, requires []string) string {
+// TestReadmeNamesTheReplaceLines keeps README.md's table true.
+func TestReadmeNamesTheReplaceLines(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	for _, line := range needsOldArgoCDLibraries {
+		require.Contains(t, string(readme), "\n\t"+line+"\n")
+	}
+}
+
+func goMod(checkout string, requires, replaces []string) string {
 	text := "module example.com/consumer\n\ngo 1.26.0\n\nreplace " + module + " => " + checkout + "\n"
+	for _, line := range replaces {
+		text += "replace " + line + "\n"
+	}
 	text += "require " + module + " v0.0.0\n"
 	for _, line := range requires {
 		text += "require " + line + "\n"
