@@ -7,8 +7,17 @@
 // clusters, repositories at SCM providers, pull requests and plugins, is given as data in [Inputs]; without it, a
 // [MissingInputError] says what to add. Nothing in this package opens a network connection.
 //
-// The generators and the renderer are those of Argo CD 2.14. They log to logrus' standard logger; while a preview runs,
-// what they log is left out there, and what others log is passed on. Hooks of that logger see all entries.
+// The generators and the renderer are those of Argo CD 2.14. They act on things that belong to the whole process:
+//   - They log to logrus' standard logger. While a preview runs, that has another formatter, which leaves out what they
+//     log and passes on what others log. Hooks of that logger see all entries.
+//   - They set the global variables of github.com/gosimple/slug, as in Argo CD. Previews take turns with these; a program
+//     that uses that package itself sets them before each use, and not while a preview runs.
+//   - Kustomize writes its warnings of deprecated fields to standard error.
+//
+// All functions may be called from several goroutines at once. Content that takes too much is refused with
+// [ErrTooLarge]: the limits are constants of this package. [Expand] and [Render] return as soon as their context is done,
+// also from a template that never ends; give them one with a deadline where the content is not trusted. Code of Argo CD,
+// Helm, kustomize or jsonnet that is at work then ends by itself.
 //
 // Argo CD v2 calls functions that newer versions of two modules have removed. A module that imports this package needs
 // these lines in its go.mod, as replace lines are not inherited:

@@ -54,21 +54,31 @@ func TestExpandIsFast(t *testing.T) {
 		require.NoError(t, err)
 		return fsys
 	}
+	// What else runs on the machine makes single measurements longer, never shorter.
 	const attempts = 5
+	best := func(least *time.Duration, took time.Duration) {
+		if *least == 0 || took < *least {
+			*least = took
+		}
+	}
+	var fromCheckout, fromRepository, tenfold time.Duration
 	for range attempts {
-		fromCheckout, allocated := measure(checkout, 10_000)
-		t.Logf("10,000 folders of a checkout: %v, %d MB allocated altogether", fromCheckout, allocated/1_000_000)
+		took, allocated := measure(checkout, 10_000)
+		best(&fromCheckout, took)
 		require.Less(t, allocated, uint64(500_000_000), "bytes for 10,000 folders of a checkout")
-		took, allocated := measure(some, 10_000)
+		took, allocated = measure(some, 10_000)
+		best(&fromRepository, took)
 		require.Less(t, allocated, uint64(500_000_000), "bytes for 10,000 folders")
-		tenfold, _ := measure(many, 100_000)
-		ratio := tenfold.Seconds() / took.Seconds()
-		t.Logf("10,000 folders: %v, %d MB allocated altogether; 100,000 folders: %v, %.1f times as long", took, allocated/1_000_000, tenfold, ratio)
-		if max(took, fromCheckout) <= 2*time.Second && ratio <= 12 {
+		took, _ = measure(many, 100_000)
+		best(&tenfold, took)
+		ratio := tenfold.Seconds() / fromRepository.Seconds()
+		t.Logf("10,000 folders: %v, of a checkout %v, %d MB allocated altogether; 100,000 folders: %v, %.1f times as long",
+			fromRepository, fromCheckout, allocated/1_000_000, tenfold, ratio)
+		if max(fromRepository, fromCheckout) <= 2*time.Second && ratio <= 12 {
 			return
 		}
 	}
-	t.Errorf("in each of %d attempts 10,000 folders take more than 2 s, or 100,000 more than 12 times as long", attempts)
+	t.Errorf("at best of %d attempts 10,000 folders take more than 2 s, or 100,000 more than 12 times as long", attempts)
 }
 
 func TestExpandStopsSoon(t *testing.T) {
@@ -96,6 +106,11 @@ func TestExpandStopsSoon(t *testing.T) {
 }
 
 func TestExpandAtOnceAndSilently(t *testing.T) {
+	// Generators of previews that were cancelled may still be at work.
+	require.Eventually(t, func() bool {
+		_, own := logrus.StandardLogger().Formatter.(*logrus.TextFormatter)
+		return own
+	}, 20*time.Second, 10*time.Millisecond)
 	var log bytes.Buffer
 	logrus.SetOutput(&log)
 	defer logrus.SetOutput(os.Stderr)

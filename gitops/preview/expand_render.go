@@ -35,7 +35,7 @@ const chunkSize = 100
 // renderAll renders the template with all sets of parameters that a generator yields, on all cores.
 func (e *expansion) renderAll(ctx context.Context, generator int, results []generators.TransformResult) error {
 	for _, result := range results {
-		work := &rendering{expansion: e, generator: generator, template: result.Template, renderer: &templateRenderer{}}
+		work := &rendering{expansion: e, generator: generator, template: result.Template, renderer: &templateRenderer{ctx: ctx}}
 		if err := work.all(ctx, result.Params); err != nil {
 			return err
 		}
@@ -51,7 +51,18 @@ type rendering struct {
 	renderer  *templateRenderer
 }
 
+// all renders the template with all sets of parameters. Whatever does not look at the context ends by itself, unheard.
 func (r *rendering) all(ctx context.Context, params []map[string]any) error {
+	heard := silence()
+	applications, err := untilDone(ctx, func() ([]generatedApplication, error) {
+		defer heard()
+		return r.inChunks(ctx, params)
+	})
+	r.generated = append(r.generated, applications...)
+	return err
+}
+
+func (r *rendering) inChunks(ctx context.Context, params []map[string]any) ([]generatedApplication, error) {
 	chunks := slices.Collect(slices.Chunk(params, chunkSize))
 	done := make([][]generatedApplication, len(chunks))
 	group, within := errgroup.WithContext(ctx)
@@ -67,14 +78,11 @@ func (r *rendering) all(ctx context.Context, params []map[string]any) error {
 	}
 	if err := group.Wait(); err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		return r.firstFault(ctx, params, err)
+		return nil, r.firstFault(ctx, params, err)
 	}
-	for _, applications := range done {
-		r.generated = append(r.generated, applications...)
-	}
-	return nil
+	return slices.Concat(done...), nil
 }
 
 // workers is how many cores may render. Templates that write to their parameters get one, because parameter sets may

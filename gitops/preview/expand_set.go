@@ -99,32 +99,24 @@ func (e *expansion) transform(
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	type outcome struct {
-		results []generators.TransformResult
-		err     error
-	}
-	done, heard := make(chan outcome, 1), silence()
-	go func() {
-		results, err := g.transform(index, e.appSet, all, e.in.client)
-		heard()
-		<-slugging
-		done <- outcome{results, err}
-	}()
-	var got outcome
-	select {
-	case got = <-done:
-	case <-ctx.Done():
+	heard := silence()
+	results, err := untilDone(ctx, func() ([]generators.TransformResult, error) {
+		defer func() { <-slugging }()
+		defer heard()
+		return g.transform(index, e.appSet, all, e.in.client)
+	})
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if got.err == nil {
-		return got.results, nil
+	if err == nil {
+		return results, nil
 	}
-	if missing := new(MissingInputError); errors.As(got.err, &missing) {
+	if missing := new(MissingInputError); errors.As(err, &missing) {
 		return nil, missing
 	}
 	fault := &ExpandError{
 		ApplicationSet: e.name, Path: g.failed,
-		Reason: v1alpha1.ApplicationSetReasonApplicationParamsGenerationError, Err: got.err,
+		Reason: v1alpha1.ApplicationSetReasonApplicationParamsGenerationError, Err: err,
 	}
 	if fault.Path == "" {
 		fault.Path = fmt.Sprintf("spec.generators[%d]", index)

@@ -27,6 +27,8 @@ type generation struct {
 type parent struct {
 	path, field string
 	children    int
+	// combined is how many sets of parameters a matrix has so far.
+	combined int
 }
 
 // newGenerators returns Argo CD's own generators, fed from the inputs, and nested as in argo-cd:
@@ -71,9 +73,9 @@ func recoverAs(err *error) {
 	switch cause := recover().(type) {
 	case nil:
 	case error:
-		*err = fmt.Errorf("Argo CD's ApplicationSet code panics: %w", cause)
+		*err = fmt.Errorf("Argo CD's code panics: %w", cause)
 	default:
-		*err = fmt.Errorf("Argo CD's ApplicationSet code panics: %v", cause)
+		*err = fmt.Errorf("Argo CD's code panics: %v", cause)
 	}
 }
 
@@ -112,7 +114,7 @@ func (t *tracedGenerator) GenerateParams(
 	}
 	path := t.generation.enter(t.field)
 	defer t.generation.leave()
-	params, err := t.Generator.GenerateParams(generator, appSet, c)
+	params, err := t.generate(generator, appSet, c)
 	if err == nil {
 		return params, nil
 	}
@@ -123,6 +125,29 @@ func (t *tracedGenerator) GenerateParams(
 		missing.ApplicationSet, missing.Path = t.generation.name, path
 	}
 	return nil, err
+}
+
+// generate runs the generator, unless it would take or yield too much.
+func (t *tracedGenerator) generate(
+	generator *v1alpha1.ApplicationSetGenerator, appSet *v1alpha1.ApplicationSet, c client.Client,
+) ([]map[string]any, error) {
+	if generator.List != nil {
+		if err := checkYAML("elementsYaml", []byte(generator.List.ElementsYaml)); err != nil {
+			return nil, err
+		}
+	}
+	params, err := t.Generator.GenerateParams(generator, appSet, c)
+	if err != nil {
+		return nil, err
+	}
+	within := &t.generation.parents[len(t.generation.parents)-2]
+	if within.field == "matrix" && within.children > 1 {
+		within.combined += len(params)
+	}
+	if max(within.combined, len(params)) > MaxParameterSets {
+		return nil, fmt.Errorf("%w: more than %d sets of parameters", ErrTooLarge, MaxParameterSets)
+	}
+	return params, nil
 }
 
 // offline is the part of a generator that has no meaning without a controller.

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 )
 
-// Limits on what is read from a repository, so that a hostile one ends in an error instead of in a machine without
+// Limits on what is read from a repository and made of it, so that a hostile one ends in an error instead of in a machine without
 // memory. They are far above what repositories of manifests hold.
 const (
 	// MaxFileSize is the most bytes that one file may have: what Argo CD takes for all manifests of a folder together
@@ -19,6 +19,9 @@ const (
 	// MaxEntries is the most files and folders that a repository may have. A tree of a few hundred bytes can name
 	// billions of them, as git stores equal folders once.
 	MaxEntries = 1_000_000
+	// MaxParameterSets is the most sets of parameters that a generator may yield. A matrix of matrices of short lists can
+	// yield billions.
+	MaxParameterSets = 300_000
 	// MaxPathLength is the most bytes that a path may have: longer ones cannot be checked out on Linux.
 	MaxPathLength = 4096
 )

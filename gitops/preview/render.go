@@ -46,7 +46,8 @@ const maxDepth = 16
 // of an ended context.
 //
 // Nothing is asked of a network or a cluster, nothing is executed, and nothing outside of the repositories is read. But
-// templates run in the process itself: one that never ends, or asks for all memory, does so here too.
+// charts, jsonnet and kustomizations run in the process itself: while Render ends with its context, one that never ends
+// goes on, and one that asks for all memory gets it. Set limits to the process where the repositories are not trusted.
 func Render(ctx context.Context, state *State, inputs Inputs, options RenderOptions) (*State, error) {
 	inputs.Objects = slices.Concat(inputs.Objects, state.known)
 	r := renderer{inputs: inputs, options: options, seen: map[string]bool{}, parents: map[string]string{}}
@@ -104,7 +105,9 @@ func (r renderer) renderAll(ctx context.Context, apps []Application, depth int) 
 				return nil
 			}
 			if ctx.Err() == nil {
-				app.Resources, app.RenderError = r.render(ctx, app.Object)
+				app.Resources, app.RenderError = untilDone(ctx, func() ([]*unstructured.Unstructured, error) {
+					return r.render(ctx, app.Object)
+				})
 			}
 			return ctx.Err()
 		})
@@ -116,12 +119,13 @@ func (r renderer) renderAll(ctx context.Context, apps []Application, depth int) 
 }
 
 // render returns what the sources of an Application render to, one after the other.
-func (r renderer) render(ctx context.Context, app *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+func (r renderer) render(ctx context.Context, app *unstructured.Unstructured) (all []*unstructured.Unstructured, err error) {
+	defer recoverAs(&err)
 	sources, err := sourcesOf(app)
 	if err != nil {
 		return nil, err
 	}
-	all := []*unstructured.Unstructured{}
+	all = []*unstructured.Unstructured{}
 	for i := range sources {
 		resources, err := r.renderSource(ctx, app, sources, i)
 		if err == nil {

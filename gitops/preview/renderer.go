@@ -1,7 +1,7 @@
 package preview
 
 import (
-	"bytes"
+	"context"
 	"regexp"
 	"strings"
 	"sync"
@@ -10,14 +10,16 @@ import (
 	"github.com/Masterminds/sprig/v3"
 	"github.com/argoproj/argo-cd/v2/applicationset/utils"
 	"github.com/argoproj/argo-cd/v2/pkg/apis/application/v1alpha1"
+	"sigs.k8s.io/yaml"
 )
 
 // templateRenderer renders one Application template with many sets of parameters, exactly as Argo CD's own utils.Render
 // does. That one parses every string of an Application as a template, with all functions, for every set. This one
 // renders only the strings that are templates, and parses each once. Whatever it cannot do, and every error, it leaves
-// to Argo CD's own.
+// to Argo CD's own. But it stops with its context, and refuses templates that make too much.
 type templateRenderer struct {
 	utils.Render
+	ctx context.Context
 
 	prepare sync.Once
 	plan    *templatePlan
@@ -40,6 +42,9 @@ func (r *templateRenderer) RenderTemplateParams(
 		if err == nil {
 			return rendered, nil
 		}
+		if stopped(r.ctx, err) {
+			return nil, err
+		}
 	}
 	slugging <- struct{}{}
 	defer func() { <-slugging }()
@@ -61,9 +66,13 @@ func (r *templateRenderer) Replace(
 		defer func() { <-slugging }()
 	}
 	if parsed := r.parse(text, options); parsed != nil {
-		var out bytes.Buffer
-		if err := parsed.Execute(&out, params); err == nil {
+		var out boundedText
+		err := parsed.Execute(&out, params)
+		if err == nil {
 			return out.String(), nil
+		}
+		if stopped(r.ctx, err) {
+			return "", err
 		}
 	}
 	return r.Render.Replace(text, params, goTemplate, options)
@@ -75,6 +84,9 @@ func (r *templateRenderer) parse(text string, options []string) *template.Templa
 		return known.(*template.Template)
 	}
 	parsed, err := template.New("").Funcs(templateFunctions()).Option(options...).Parse(text)
+	if err == nil {
+		err = interruptible(r.ctx, parsed)
+	}
 	if err != nil {
 		parsed = nil
 	}
@@ -82,8 +94,7 @@ func (r *templateRenderer) parse(text string, options []string) *template.Templa
 	return parsed
 }
 
-// templateFunctions are those of argo-cd: applicationset/utils/utils.go, but for the three that it does not export. A
-// template that uses these does not parse here.
+// templateFunctions are those of argo-cd: applicationset/utils/utils.go.
 var templateFunctions = sync.OnceValue(func() template.FuncMap {
 	functions := sprig.GenericFuncMap()
 	for _, name := range []string{"env", "expandenv", "getHostByName"} {
@@ -91,8 +102,22 @@ var templateFunctions = sync.OnceValue(func() template.FuncMap {
 	}
 	functions["normalize"] = utils.SanitizeName
 	functions["slugify"] = utils.SlugifyName
-	return functions
+	functions["toYaml"] = func(value any) (string, error) {
+		data, err := yaml.Marshal(value)
+		return strings.TrimSuffix(string(data), "\n"), err
+	}
+	functions["fromYaml"] = parseYAML[map[string]any]
+	functions["fromYamlArray"] = parseYAML[[]any]
+	return boundedFunctions(functions)
 })
+
+func parseYAML[T any](text string) (value T, err error) {
+	if err := checkYAML("text of a template", []byte(text)); err != nil {
+		return value, err
+	}
+	err = yaml.Unmarshal([]byte(text), &value)
+	return value, err
+}
 
 // isTemplate tells whether a string may be a template of either kind.
 func isTemplate(text string) bool { return strings.Contains(text, "{{") }
