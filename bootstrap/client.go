@@ -13,6 +13,8 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/controlbackbone/backbone/internal/serial"
 )
 
 // requestTimeout bounds one request that is not a watch. It is the API server's
@@ -74,7 +76,7 @@ func NewClient(config *rest.Config, options Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bootstrap client: %w", err)
 	}
-	c := &Client{config: rest.CopyConfig(config), options: options, emit: serial(options.Progress)}
+	c := &Client{config: rest.CopyConfig(config), options: options, emit: serial.Calls(options.Progress)}
 	if c.config.QPS == 0 && c.config.RateLimiter == nil {
 		c.config.QPS = -1
 	}
@@ -105,19 +107,6 @@ func (o Options) withDefaults() (Options, error) {
 		o.Concurrency = 32
 	}
 	return o, nil
-}
-
-// serial calls progress for one event at a time.
-func serial(progress func(Event)) func(Event) {
-	if progress == nil {
-		return func(Event) {}
-	}
-	var mu sync.Mutex
-	return func(event Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		progress(event)
-	}
 }
 
 // warnings turns the API server's warnings into events.

@@ -13,6 +13,7 @@ import (
 	"github.com/controlbackbone/backbone/internal/apply"
 	"github.com/controlbackbone/backbone/internal/argoapp"
 	"github.com/controlbackbone/backbone/internal/object"
+	"github.com/controlbackbone/backbone/internal/serial"
 )
 
 // ClientOptions configure a [Client]. The zero value works with an Argo CD in its upstream namespace.
@@ -48,7 +49,7 @@ func NewClient(c client.WithWatch, options ClientOptions) *Client {
 		namespace:        namespace,
 		projectNamespace: orDefault(options.ProjectNamespace, namespace),
 		fieldManager:     orDefault(options.FieldManager, "backbone-gitops"),
-		progress:         serial(options.Progress),
+		progress:         serial.Calls(options.Progress),
 	}
 }
 

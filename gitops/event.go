@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -112,17 +111,4 @@ func keyOf(obj *unstructured.Unstructured) types.NamespacedName {
 
 func compareKeys(a, b types.NamespacedName) int {
 	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-}
-
-// serial calls progress for one event at a time.
-func serial(progress func(Event)) func(Event) {
-	if progress == nil {
-		return func(Event) {}
-	}
-	var mu sync.Mutex
-	return func(event Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		progress(event)
-	}
 }
