@@ -26,7 +26,7 @@ const (
 	SeverityWarning = finding.Warning
 )
 
-// Rules returns every rule of Check, ordered by code.
+// Rules returns every rule of Check, CheckResources and CheckOrder, ordered by code.
 func Rules() []Rule { return slices.Concat(checkRules, orderRules) }
 
 // Check reports what Argo CD would reject or silently ignore in a set of objects: its AppProjects, ApplicationSets and

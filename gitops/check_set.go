@@ -25,6 +25,7 @@ type project struct {
 	sourceRepos      []string
 	destinations     []Destination
 	sourceNamespaces []string
+	kinds            projectKinds
 	// open is a project that inherits from one that the set does not hold.
 	open bool
 }
@@ -68,6 +69,7 @@ func readProject(root node, obj *unstructured.Unstructured) project {
 		name: obj.GetName(), namespace: obj.GetNamespace(), labels: obj.GetLabels(),
 		sourceRepos:      spec.child("sourceRepos").texts(),
 		sourceNamespaces: spec.child("sourceNamespaces").texts(),
+		kinds:            readKinds(spec),
 	}
 	for _, item := range spec.child("destinations").items() {
 		out.destinations = append(out.destinations, Destination{
@@ -80,6 +82,7 @@ func readProject(root node, obj *unstructured.Unstructured) project {
 func (p *project) inherit(from project) {
 	p.sourceRepos = slices.Concat(p.sourceRepos, from.sourceRepos)
 	p.destinations = slices.Concat(p.destinations, from.destinations)
+	p.kinds.inherit(from.kinds)
 }
 
 // readCluster reads a cluster, and which project may use it because it belongs to it.

@@ -11,6 +11,20 @@
 // out-of-sync resources applied, Go templates that fail on a missing key. Objects follow the CRDs of Argo CD 2.14 and
 // 3.x.
 //
-// [Folders] turns the folder convention of a GitOps repository into one project and one ApplicationSet per group.
-// [Client] reads, refreshes, syncs and waits for Applications through the Kubernetes API alone.
+// # Objects
+//
+// [AppProject], [ApplicationSet] and [Application] are Argo CD's resources; [Folders] turns the folder convention of a
+// GitOps repository into one project and one ApplicationSet per group. [SetSyncWave], [SetHook], [SetSyncOptions] and
+// [SetTracking] annotate any object, and [SyncOrder] tells in which order Argo CD applies a set of them.
+//
+// # Checks
+//
+// [Check] reports what Argo CD would reject, or silently ignore, in a set of objects, whoever wrote them;
+// [CheckResources] what a project does not let an Application deploy; [CheckOrder] what is applied before the things it
+// needs. Codes are stable. The package gitops/preview expands ApplicationSets offline, and checks what they come to.
+//
+// # Operations
+//
+// [Client] lists, watches, refreshes, syncs, terminates, rolls back and deletes Applications through the Kubernetes API
+// alone, and waits for them. [Client.Rollback] stays in force although the Application is synced automatically.
 package gitops

@@ -2,7 +2,7 @@ package gitops
 
 import "github.com/controlbackbone/backbone/internal/finding"
 
-// The rules of Check, in the order of their codes. A code never changes its meaning and is never used again; those from
+// The rules of Check and CheckResources, in the order of their codes. A code never changes its meaning and is never used again; those from
 // GITOPS101 on belong to CheckOrder.
 var checkRules = []finding.Rule{
 	ruleShape,
@@ -48,4 +48,6 @@ var checkRules = []finding.Rule{
 	ruleProjectDuplicate,
 	ruleTimeZone,
 	ruleNestedSelector,
+	ruleDeniedKind,
+	ruleDeniedNamespace,
 }

@@ -23,4 +23,16 @@ var (
 		Fix:     "write a name of the IANA time zone database, such as Europe/Berlin",
 		Source:  "argo-cd: pkg/apis/application/v1alpha1/types.go, SyncWindow.Validate",
 	}
+	ruleDeniedKind = finding.Rule{
+		Code: "GITOPS044", Severity: finding.Error,
+		Summary: "An Application deploys a resource of a kind that its AppProject does not permit: the sync fails.",
+		Fix:     "permit the kind in the AppProject, or remove the resource",
+		Source:  "argo-cd: pkg/apis/application/v1alpha1/app_project_types.go, IsGroupKindPermitted; controller/sync.go",
+	}
+	ruleDeniedNamespace = finding.Rule{
+		Code: "GITOPS045", Severity: finding.Error,
+		Summary: "An Application deploys a resource into a namespace that its AppProject does not permit: the sync fails.",
+		Fix:     "add the namespace to the AppProject's destinations, or move the resource",
+		Source:  "argo-cd: pkg/apis/application/v1alpha1/app_project_types.go, IsDestinationPermitted; controller/sync.go",
+	}
 )

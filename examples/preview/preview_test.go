@@ -174,3 +174,15 @@ func TestBadInputEndsWithOneMessage(t *testing.T) {
 		})
 	}
 }
+
+func TestReportsWhatTheChangeMayNotDeploy(t *testing.T) {
+	const role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all}\n"
+	dir := repository(t,
+		map[string]string{"K8s/team/web/a.yaml": configMap},
+		map[string]string{"K8s/team/web/role.yaml": role},
+	)
+	code, _, notes := run(t, "--repo", dir, "--base", "HEAD~1")
+	require.Equal(t, 0, code, notes)
+	require.Contains(t, notes, "GITOPS044: ClusterRole all: kind")
+	require.Equal(t, 1, strings.Count(notes, "GITOPS"), "findings that the base has too are not the change's: %s", notes)
+}

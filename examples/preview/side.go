@@ -46,7 +46,7 @@ func (o options) side(ctx context.Context, revision string) (*side, error) {
 			return nil, err
 		}
 	}
-	return &side{declares: len(objects) > 0, state: state, findings: gitops.Check(objects)}, nil
+	return &side{declares: len(objects) > 0, state: state, findings: preview.Check(objects, state)}, nil
 }
 
 // objects returns what the revision declares, and the URL that it knows itself by.
