@@ -30,7 +30,7 @@ type generatedApplication struct {
 }
 
 // chunkSize is how many sets of parameters are rendered without looking at the context.
-const chunkSize = 100
+const chunkSize = 16
 
 // renderAll renders the template with all sets of parameters that a generator yields, on all cores.
 func (e *expansion) renderAll(ctx context.Context, generator int, results []generators.TransformResult) error {
@@ -192,16 +192,22 @@ func toUnstructured(app *v1alpha1.Application) (*unstructured.Unstructured, erro
 	if err != nil {
 		return nil, fmt.Errorf("Application %s: %w", app.Name, err)
 	}
-	obj := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	metadata := map[string]any{"name": app.Name}
+	if app.Namespace != "" {
+		metadata["namespace"] = app.Namespace
+	}
+	for field, values := range map[string]map[string]string{"labels": app.Labels, "annotations": app.Annotations} {
+		if len(values) == 0 {
+			continue
+		}
+		set := make(map[string]any, len(values))
+		for key, value := range values {
+			set[key] = value
+		}
+		metadata[field] = set
+	}
+	obj := &unstructured.Unstructured{Object: map[string]any{"metadata": metadata, "spec": spec}}
 	obj.SetGroupVersionKind(v1alpha1.ApplicationSchemaGroupVersionKind)
-	obj.SetNamespace(app.Namespace)
-	obj.SetName(app.Name)
-	if len(app.Labels) > 0 {
-		obj.SetLabels(app.Labels)
-	}
-	if len(app.Annotations) > 0 {
-		obj.SetAnnotations(app.Annotations)
-	}
 	if len(app.Finalizers) > 0 {
 		obj.SetFinalizers(app.Finalizers)
 	}
