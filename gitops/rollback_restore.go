@@ -23,8 +23,8 @@ import (
 // Application that was deleted while it was rolled back, it removes the guards; for one of which there is nothing at all
 // apierrors.IsNotFound holds.
 //
-// What is restored belongs to this client's field manager. An Application that deploys this one by server-side apply
-// therefore no longer removes automated sync when it disappears from git; it still changes it to another setting.
+// What is restored does not belong to this client's field manager: an Application that deploys this one by server-side
+// apply removes automated sync when it disappears from git.
 func (c *Client) RestoreAutomation(ctx context.Context, name string) error {
 	err := c.restore(ctx, resourceOf(c.application(name)), func(RollbackAction, Resource, bool) {})
 	if err != nil {
@@ -62,12 +62,19 @@ func (c *Client) restore(ctx context.Context, ref Resource, report func(Rollback
 		}
 		report(RollbackRelease, owner, true)
 	}
-	// The ApplicationSet controller, no longer kept from it, may have been faster.
 	_, err = c.patch(ctx, ref, func(obj *unstructured.Unstructured) (map[string]any, error) {
-		if _, found := obj.GetAnnotations()[RollbackAnnotation]; !found {
+		metadata := map[string]any{}
+		// The ApplicationSet controller, no longer kept from it, may have been faster.
+		if _, found := obj.GetAnnotations()[RollbackAnnotation]; found {
+			metadata["annotations"] = map[string]any{RollbackAnnotation: nil}
+		}
+		if fields := disowned(obj, c.fieldManager); fields != nil {
+			metadata["managedFields"] = fields
+		}
+		if len(metadata) == 0 {
 			return nil, nil
 		}
-		return map[string]any{"metadata": map[string]any{"annotations": map[string]any{RollbackAnnotation: nil}}}, nil
+		return map[string]any{"metadata": metadata}, nil
 	})
 	return err
 }

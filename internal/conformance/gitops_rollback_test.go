@@ -677,6 +677,42 @@ func TestRestoreFollowsOwnersThatHaveChanged(t *testing.T) {
 	}
 }
 
+// Who restores a field must not keep it when whoever declared it removes it.
+func TestRestoreLeavesAutomatedSyncToWhoAppliesIt(t *testing.T) {
+	c := kube(t)
+	install(t, c, argoCDModule, argoCDCRDs...)
+	s := newStage(t, c, generatedByASet)
+	s.play(t, "Succeeded")
+	declared := &unstructured.Unstructured{Object: map[string]any{"spec": applicationSpec()}}
+	declared.SetGroupVersionKind(argoapp.Kind("Application"))
+	declared.SetNamespace(s.namespace)
+	declared.SetName("app")
+	apply := func(syncPolicy map[string]any) {
+		t.Helper()
+		obj := declared.DeepCopy()
+		obj.Object["spec"].(map[string]any)["syncPolicy"] = syncPolicy
+		require.NoError(t, c.Patch(t.Context(), obj, client.Apply, client.FieldOwner("argocd-controller"), client.ForceOwnership))
+	}
+	// The creator of the stage owns the field too.
+	s.patch(t, "Application", "app", map[string]any{"spec": map[string]any{"syncPolicy": nil}})
+	apply(map[string]any{"automated": map[string]any{"prune": true}, "syncOptions": []any{"CreateNamespace=true"}})
+
+	_, err := s.argocd(c).Rollback(inTime(t), "app", gitops.RollbackRequest{})
+	require.NoError(t, err)
+	require.NoError(t, s.argocd(c).RestoreAutomation(inTime(t), "app"))
+	apply(map[string]any{"automated": map[string]any{"prune": true}, "syncOptions": []any{"CreateNamespace=true"}})
+	status, err := s.argocd(c).Get(inTime(t), "app")
+	require.NoError(t, err)
+	require.True(t, status.Automated, "restored")
+	apply(map[string]any{"syncOptions": []any{"CreateNamespace=true"}})
+	status, err = s.argocd(c).Get(inTime(t), "app")
+	require.NoError(t, err)
+	require.False(t, status.Automated, "removed by its owner")
+	_, found, err := unstructured.NestedFieldNoCopy(s.get(t, "Application", "app").Object, "spec", "syncPolicy", "syncOptions")
+	require.NoError(t, err)
+	require.True(t, found)
+}
+
 // An ApplicationSet controller that is still at work on its old state undoes a suspension once, with the annotation.
 func TestRollbackSuspendsAgainWhatALateWriteHasUndone(t *testing.T) {
 	c := kube(t)
