@@ -42,12 +42,15 @@ const celGroup = "policies.kyverno.io"
 
 var classicKind = schema.GroupVersionKind{Group: "kyverno.io", Version: "v1", Kind: "ClusterPolicy"}
 
-// The releases that brought the kinds: ValidatingPolicy came with 1.14, GeneratingPolicy with 1.15, the group's v1beta1
-// with 1.16 and v1 with 1.17. ClusterPolicy is deprecated since 1.17 and planned to go with 1.20.
+// The releases that brought the kinds: those that validate came with 1.14, the others with 1.15, the group's v1beta1 with
+// 1.16 and v1 with 1.17. ClusterPolicy is deprecated since 1.17 and planned to go with 1.20.
 var (
 	firstCEL = map[string]Version{
-		"ValidatingPolicy": Kyverno(1, 14),
-		"GeneratingPolicy": Kyverno(1, 15),
+		"ValidatingPolicy":      Kyverno(1, 14),
+		"ImageValidatingPolicy": Kyverno(1, 14),
+		"GeneratingPolicy":      Kyverno(1, 15),
+		"MutatingPolicy":        Kyverno(1, 15),
+		"DeletingPolicy":        Kyverno(1, 15),
 	}
 	// firstSynchronized is the first release that is trusted to keep what a GeneratingPolicy has generated. Seen in
 	// 1.15.2: kyverno: pkg/background/gpol/dynamic_watcher.go (SyncWatchers) takes a request that generates nothing for

@@ -10,6 +10,7 @@ import (
 	"github.com/controlbackbone/backbone/gitops"
 	"github.com/controlbackbone/backbone/internal/finding"
 	"github.com/controlbackbone/backbone/internal/golden"
+	"github.com/controlbackbone/backbone/policy"
 )
 
 // checks are the rules of every package that checks a set of objects.
@@ -18,6 +19,7 @@ var checks = []struct {
 	rules []finding.Rule
 }{
 	{"gitops.Check", gitops.Rules()},
+	{"policy.Check", policy.CheckRules()},
 }
 
 // TestChecksDocumentIsWhatTheCodeChecks keeps docs/checks.md; make generate writes it.
