@@ -24,14 +24,7 @@ func (c *checker) checkServed(root place, gvk schema.GroupVersionKind) {
 }
 
 func (c *checker) checkServedCEL(root place, gvk schema.GroupVersionKind) {
-	kind := strings.TrimPrefix(gvk.Kind, "Namespaced")
-	first, known := firstCEL[kind]
-	if kind == exceptionKind {
-		first, known = firstCEL["ValidatingPolicy"], true
-	}
-	if gvk.Kind != kind {
-		first = firstStable
-	}
+	first, known := firstCEL[gvk.Kind]
 	versions := []string{"v1alpha1"}
 	if c.kyverno.atLeast(firstBeta) {
 		versions = append(versions, "v1beta1")

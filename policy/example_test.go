@@ -62,6 +62,8 @@ func ExampleRequireLabels() {
 	//   - expression: '!(object.metadata.name in ["default", "kube-node-lease", "kube-public",
 	//       "kube-system"])'
 	//     name: not-exempt
+	//   - expression: '!has(object.metadata.deletionTimestamp)'
+	//     name: not-being-deleted
 	//   matchConstraints:
 	//     resourceRules:
 	//     - apiGroups:

@@ -48,80 +48,26 @@ func (r DefaultNetworkPolicy) Validate() field.ErrorList {
 
 // CEL returns a GeneratingPolicy (Kyverno 1.15 and later; 1.16 and later unless Once is set).
 func (r DefaultNetworkPolicy) CEL(kyverno Version) (*unstructured.Unstructured, error) {
-	kind, err := celKind(r.Name, "GeneratingPolicy", kyverno)
-	if err != nil {
-		return nil, err
-	}
-	if err := object.Invalid(kind.GroupKind(), r.Name, r.Validate()); err != nil {
-		return nil, err
-	}
-	if !r.Once && !kyverno.atLeast(firstSynchronized) {
-		return nil, &UnsupportedError{
-			Rule: r.Name, Kind: kind.Kind, Kyverno: kyverno,
-			Reason: "1.15 deletes all that the policy has generated whenever a later request generates nothing, unless Once is set",
-		}
-	}
-	downstream := []any{map[string]any{
-		"apiVersion": "networking.k8s.io/v1",
-		"kind":       "NetworkPolicy",
-		"metadata":   map[string]any{"name": r.networkPolicy(), "namespace": celExpression("string(variables.target)")},
-		"spec":       r.spec(),
-	}}
-	spec := celNamespaces(r.ExemptNamespaces)
-	spec["evaluation"] = map[string]any{
-		"synchronize":      map[string]any{"enabled": !r.Once},
-		"generateExisting": map[string]any{"enabled": r.Existing},
-	}
-	spec["variables"] = []any{
-		map[string]any{"name": "target", "expression": "object.metadata.name"},
-		map[string]any{"name": "downstream", "expression": celLiteral(downstream)},
-	}
-	spec["generate"] = []any{map[string]any{"expression": "generator.Apply(variables.target, variables.downstream)"}}
-	return object.New(kind, object.Meta{Name: r.Name}, map[string]any{"spec": spec}), nil
+	return r.namespaceDefault().cel(kyverno, r.Validate())
 }
 
 // Classic returns a ClusterPolicy with a generate rule (Kyverno 1.13 to 1.19).
 func (r DefaultNetworkPolicy) Classic(kyverno Version) (*unstructured.Unstructured, error) {
-	if err := classicSupported(r.Name, kyverno); err != nil {
-		return nil, err
-	}
-	if err := object.Invalid(classicKind.GroupKind(), r.Name, r.Validate()); err != nil {
-		return nil, err
-	}
-	// With operations in its match, Kyverno 1.15 does not restore what the rule has generated when that is deleted.
-	rule := classicNamespaces(r.ExemptNamespaces)
-	rule["name"] = "generate"
-	rule["generate"] = object.Compact(map[string]any{
-		"apiVersion":       "networking.k8s.io/v1",
-		"kind":             "NetworkPolicy",
-		"name":             r.networkPolicy(),
-		"namespace":        "{{ request.object.metadata.name }}",
-		"synchronize":      !r.Once,
-		"generateExisting": r.Existing,
-		"data":             map[string]any{"spec": r.spec()},
-	})
-	spec := map[string]any{"rules": []any{rule}}
-	return object.New(classicKind, object.Meta{Name: r.Name}, map[string]any{"spec": spec}), nil
+	return r.namespaceDefault().classic(kyverno, r.Validate())
 }
 
 // RBAC returns the ClusterRole that lets Kyverno's background controller write NetworkPolicies.
-func (r DefaultNetworkPolicy) RBAC() []*unstructured.Unstructured {
-	role := object.New(
-		schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
-		object.Meta{
-			Name:   "kyverno:" + r.Name + ":background-controller",
-			Labels: map[string]string{"rbac.kyverno.io/aggregate-to-background-controller": "true"},
-		},
-		map[string]any{"rules": []any{map[string]any{
-			"apiGroups": []any{"networking.k8s.io"},
-			"resources": []any{"networkpolicies"},
-			"verbs":     []any{"create", "delete", "get", "list", "patch", "update", "watch"},
-		}}},
-	)
-	return []*unstructured.Unstructured{role}
-}
+func (r DefaultNetworkPolicy) RBAC() []*unstructured.Unstructured { return r.namespaceDefault().rbac() }
 
-func (r DefaultNetworkPolicy) networkPolicy() string { return orDefault(r.NetworkPolicy, "default") }
+func (r DefaultNetworkPolicy) namespaceDefault() namespaceDefault {
+	return namespaceDefault{
+		rule: r.Name, exempt: r.ExemptNamespaces, once: r.Once, existing: r.Existing,
+		kind:     schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
+		resource: "networkpolicies",
+		name:     orDefault(r.NetworkPolicy, "default"),
+		spec:     r.spec(),
+	}
+}
 
 // spec returns the NetworkPolicy's spec.
 func (r DefaultNetworkPolicy) spec() map[string]any {

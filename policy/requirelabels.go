@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -11,7 +12,8 @@ import (
 	"github.com/controlbackbone/backbone/internal/object"
 )
 
-// RequireLabels guarantees that no Namespace is created or changed without the labels of the platform's convention.
+// RequireLabels guarantees that no Namespace is created or changed without the labels of the platform's convention. A
+// Namespace that is being deleted is left alone.
 type RequireLabels struct {
 	// Name of the rule and of its policy. Required.
 	Name string
@@ -30,36 +32,93 @@ type RequiredLabel struct {
 	Key string
 	// Values that are allowed. Default: any but the empty one.
 	Values []string
+	// Pattern that the whole value must match, in the syntax of Go's package regexp (RE2). Not with Values.
+	Pattern string
+}
+
+// PlatformLabels returns the labels by which platforms usually tell whose a namespace is and what it is for: owner,
+// business-unit and environment. Environments are the allowed values of the last; default: any. The caller may change
+// the slice.
+func PlatformLabels(environments ...string) []RequiredLabel {
+	return []RequiredLabel{{Key: "owner"}, {Key: "business-unit"}, {Key: "environment", Values: environments}}
 }
 
 // Validate reports every fault of the rule.
 func (r RequireLabels) Validate() field.ErrorList {
 	faults := object.Name(field.NewPath("name"), r.Name)
-	labels := field.NewPath("labels")
-	if len(r.Labels) == 0 {
-		faults = append(faults, field.Required(labels, "without a label the rule requires nothing"))
-	}
-	seen := map[string]bool{}
-	for i, label := range r.Labels {
-		if seen[label.Key] {
-			faults = append(faults, field.Duplicate(labels.Index(i).Child("key"), label.Key))
-		}
-		seen[label.Key] = true
-		faults = append(faults, label.validate(labels.Index(i))...)
-	}
+	faults = append(faults, validateLabels(field.NewPath("labels"), r.Labels)...)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 	return append(faults, validateAction(field.NewPath("action"), r.Action)...)
 }
 
-func (l RequiredLabel) validate(path *field.Path) field.ErrorList {
-	var faults field.ErrorList
-	if l.Key == "" {
-		faults = append(faults, field.Required(path.Child("key"), ""))
-	} else {
-		for _, message := range validation.IsQualifiedName(l.Key) {
-			faults = append(faults, field.Invalid(path.Child("key"), l.Key, message))
-		}
+// CEL returns a ValidatingPolicy (Kyverno 1.14 and later).
+func (r RequireLabels) CEL(kyverno Version) (*unstructured.Unstructured, error) {
+	return r.judgement().cel(r.Name, r.Action, kyverno, r.Validate())
+}
+
+// Classic returns a ClusterPolicy (Kyverno 1.13 to 1.19).
+func (r RequireLabels) Classic(kyverno Version) (*unstructured.Unstructured, error) {
+	return r.judgement().classic(r.Name, r.Action, kyverno, r.Validate())
+}
+
+// RBAC returns nothing: the rule looks at the request alone.
+func (r RequireLabels) RBAC() []*unstructured.Unstructured { return nil }
+
+// WithAction returns a copy of the rule with the action.
+func (r RequireLabels) WithAction(action Action) Rule {
+	r.Action = action
+	return r
+}
+
+func (r RequireLabels) judgement() judgement {
+	checks := make([]Validation, len(r.Labels))
+	for i, label := range r.Labels {
+		checks[i] = label.check("A namespace", "object.metadata")
 	}
+	return judgement{kinds: []ResourceKind{namespaceKind}, exempt: exempt(r.ExemptNamespaces), checks: checks}
+}
+
+// check requires the label in the metadata that an expression gives; subject says whose it is.
+func (l RequiredLabel) check(subject, metadata string) Validation {
+	value := fmt.Sprintf(`%s.?labels[?%s].orValue("")`, metadata, celString(l.Key))
+	message := fmt.Sprintf("%s needs the label %s", subject, l.Key)
+	switch {
+	case l.Pattern != "":
+		return Validation{
+			Expression: fmt.Sprintf(`%s != "" && %s.matches(%s)`, value, value, celString(anchored(l.Pattern))),
+			Message:    message + " with a value that matches " + l.Pattern + ".",
+		}
+	case len(l.Values) > 0:
+		return Validation{
+			Expression: value + " in " + celList(l.Values),
+			Message:    message + " with one of the values " + strings.Join(l.Values, ", ") + ".",
+		}
+	default:
+		return Validation{Expression: value + ` != ""`, Message: message + "."}
+	}
+}
+
+// anchored returns the pattern for CEL's matches, which is content with a match anywhere.
+func anchored(pattern string) string { return "^(?:" + pattern + ")$" }
+
+func validateLabels(path *field.Path, labels []RequiredLabel) field.ErrorList {
+	var faults field.ErrorList
+	if len(labels) == 0 {
+		faults = append(faults, field.Required(path, "without a label the rule requires nothing"))
+	}
+	seen := map[string]bool{}
+	for i, label := range labels {
+		if seen[label.Key] {
+			faults = append(faults, field.Duplicate(path.Index(i).Child("key"), label.Key))
+		}
+		seen[label.Key] = true
+		faults = append(faults, label.validate(path.Index(i))...)
+	}
+	return faults
+}
+
+func (l RequiredLabel) validate(path *field.Path) field.ErrorList {
+	faults := validateKey(path.Child("key"), l.Key)
 	for i, value := range l.Values {
 		at := path.Child("values").Index(i)
 		if value == "" {
@@ -69,83 +128,33 @@ func (l RequiredLabel) validate(path *field.Path) field.ErrorList {
 			faults = append(faults, field.Invalid(at, value, message))
 		}
 	}
+	if l.Pattern == "" {
+		return faults
+	}
+	at := path.Child("pattern")
+	if len(l.Values) > 0 {
+		faults = append(faults, field.Forbidden(at, "the values are listed already: leave one of the two out"))
+	}
+	if strings.Contains(l.Pattern, "{{") {
+		faults = append(faults, field.Invalid(at, l.Pattern, `Kyverno takes {{ for the start of a variable: write \{\{`))
+	}
+	// Both, because a quotation that is left open would swallow the end of the anchored one.
+	for _, pattern := range []string{l.Pattern, anchored(l.Pattern)} {
+		if _, err := regexp.Compile(pattern); err != nil {
+			return append(faults, field.Invalid(at, l.Pattern, err.Error()))
+		}
+	}
 	return faults
 }
 
-// CEL returns a ValidatingPolicy (Kyverno 1.14 and later).
-func (r RequireLabels) CEL(kyverno Version) (*unstructured.Unstructured, error) {
-	kind, err := celKind(r.Name, "ValidatingPolicy", kyverno)
-	if err != nil {
-		return nil, err
+// validateKey reports faults of a label's or annotation's key.
+func validateKey(path *field.Path, key string) field.ErrorList {
+	if key == "" {
+		return field.ErrorList{field.Required(path, "")}
 	}
-	if err := object.Invalid(kind.GroupKind(), r.Name, r.Validate()); err != nil {
-		return nil, err
+	var faults field.ErrorList
+	for _, message := range validation.IsQualifiedName(key) {
+		faults = append(faults, field.Invalid(path, key, message))
 	}
-	validations := make([]any, len(r.Labels))
-	for i, label := range r.Labels {
-		validations[i] = map[string]any{"expression": label.expression(), "message": label.message()}
-	}
-	action := "Deny"
-	if r.Action == Audit {
-		action = "Audit"
-	}
-	spec := celNamespaces(r.ExemptNamespaces)
-	spec["validationActions"] = []any{action}
-	spec["validations"] = validations
-	return object.New(kind, object.Meta{Name: r.Name}, map[string]any{"spec": spec}), nil
-}
-
-// Classic returns a ClusterPolicy with one rule for each label (Kyverno 1.13 to 1.19).
-func (r RequireLabels) Classic(kyverno Version) (*unstructured.Unstructured, error) {
-	if err := classicSupported(r.Name, kyverno); err != nil {
-		return nil, err
-	}
-	if err := object.Invalid(classicKind.GroupKind(), r.Name, r.Validate()); err != nil {
-		return nil, err
-	}
-	rules := make([]any, len(r.Labels))
-	for i, label := range r.Labels {
-		validate := label.classic()
-		validate["failureAction"] = string(orDefault(r.Action, Enforce))
-		validate["message"] = label.message()
-		// By default Kyverno lets a resource that breaks the rule already be changed; a ValidatingPolicy does not.
-		validate["allowExistingViolations"] = false
-		rule := classicNamespaces(r.ExemptNamespaces, "CREATE", "UPDATE")
-		rule["name"] = fmt.Sprintf("label-%d", i)
-		rule["validate"] = validate
-		rules[i] = rule
-	}
-	spec := map[string]any{"rules": rules}
-	return object.New(classicKind, object.Meta{Name: r.Name}, map[string]any{"spec": spec}), nil
-}
-
-// RBAC returns nothing: the rule looks at the request alone.
-func (r RequireLabels) RBAC() []*unstructured.Unstructured { return nil }
-
-func (l RequiredLabel) message() string {
-	if len(l.Values) == 0 {
-		return fmt.Sprintf("A namespace needs the label %s.", l.Key)
-	}
-	return fmt.Sprintf("A namespace needs the label %s with one of the values %s.", l.Key, strings.Join(l.Values, ", "))
-}
-
-func (l RequiredLabel) expression() string {
-	value := fmt.Sprintf(`object.metadata.?labels[?%s].orValue("")`, celString(l.Key))
-	if len(l.Values) == 0 {
-		return value + ` != ""`
-	}
-	return value + " in " + celList(l.Values)
-}
-
-// classic returns the check of a ClusterPolicy's validate rule. Allowed values are a deny condition rather than a
-// pattern, because a pattern reads values such as "1-5" as a range.
-func (l RequiredLabel) classic() map[string]any {
-	if len(l.Values) == 0 {
-		return map[string]any{"pattern": map[string]any{"metadata": map[string]any{"labels": map[string]any{l.Key: "?*"}}}}
-	}
-	return map[string]any{"deny": map[string]any{"conditions": map[string]any{"any": []any{map[string]any{
-		"key":      fmt.Sprintf(`{{ request.object.metadata.labels."%s" || '' }}`, l.Key),
-		"operator": "AnyNotIn",
-		"value":    anyList(l.Values),
-	}}}}}
+	return faults
 }

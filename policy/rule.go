@@ -25,6 +25,13 @@ type Rule interface {
 	RBAC() []*unstructured.Unstructured
 }
 
+// Enforceable is a Rule that judges requests: what happens to those that break it can be chosen.
+type Enforceable interface {
+	Rule
+	// WithAction returns a copy of the rule with the action.
+	WithAction(action Action) Rule
+}
+
 // Action is what happens to a request that breaks a rule.
 type Action string
 

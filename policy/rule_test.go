@@ -22,11 +22,6 @@ func faults(list field.ErrorList) []string {
 
 func TestRulesInBothGenerations(t *testing.T) {
 	tests := map[string]policy.Rule{
-		"require-labels": policy.RequireLabels{
-			Name:             "require-labels",
-			Labels:           []policy.RequiredLabel{{Key: "owner"}, {Key: "example.com/stage", Values: []string{"dev", "1-5"}}},
-			ExemptNamespaces: []string{"argocd", "kube-system"},
-		},
 		"default-network-policy": policy.DefaultNetworkPolicy{Name: "default-network-policy"},
 		"default-network-policy-full": policy.DefaultNetworkPolicy{
 			Name: "deny-all", NetworkPolicy: "deny-all", ExemptNamespaces: []string{"argocd"}, DNSNamespace: "dns",
