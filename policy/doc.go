@@ -8,5 +8,8 @@
 // Validate reports all faults of a rule at once; a fault's path names the Go field in lower camel case, with indices and
 // keys in brackets: `labels[0].key`.
 //
+// [Check] finds what Kyverno would reject or silently ignore in policies, whoever wrote them, and [RequiredRBAC] returns the
+// permissions that they lack. What the rules say about a manifest, package policy/admission answers without a cluster.
+//
 // [Client] applies policies and waits until Kyverno serves them.
 package policy

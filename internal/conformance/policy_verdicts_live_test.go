@@ -1,0 +1,189 @@
+package conformance_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/controlbackbone/backbone/internal/policycorpus"
+	"github.com/controlbackbone/backbone/policy"
+	"github.com/controlbackbone/backbone/policy/admission"
+)
+
+// TestOfflineVerdictsAreTheControllers asks the real admission controller and the offline engine the same: every rule of
+// the library, in both generations, about every request of the corpus.
+func TestOfflineVerdictsAreTheControllers(t *testing.T) {
+	c := liveKube(t)
+	stage := newVerdictStage(t, c)
+	compared := 0
+	for _, sample := range stage.samples {
+		for generation, build := range generations {
+			obj, err := build(sample.Rule)
+			if errors.As(err, new(*policy.UnsupportedError)) {
+				continue
+			}
+			require.NoError(t, err)
+			t.Run(sample.Name+" "+generation, func(t *testing.T) {
+				compared += stage.compare(t, sample, obj)
+			})
+		}
+	}
+	t.Logf("%d verdicts compared", compared)
+	require.Positive(t, compared)
+}
+
+// verdictStage is a cluster that holds what the requests of the corpus presume.
+type verdictStage struct {
+	client        client.WithWatch
+	samples       []policycorpus.Sample
+	configuration *unstructured.Unstructured
+	// requests are all of the corpus; those on objects that exist have names of their own.
+	requests []verdictRequest
+}
+
+// verdictRequest is a case as the API server gets it.
+type verdictRequest struct {
+	name string
+	policycorpus.Case
+}
+
+func newVerdictStage(t *testing.T, c client.WithWatch) *verdictStage {
+	t.Helper()
+	stage := &verdictStage{client: c, samples: policycorpus.Samples(t)}
+	for _, namespace := range policycorpus.Namespaces(t) {
+		stage.create(t, namespace)
+	}
+	for _, sample := range stage.samples {
+		for i, item := range sample.Cases {
+			request := verdictRequest{name: sample.Name + ": " + item.Name, Case: item}
+			if item.Old != nil {
+				request.Case = renamed(item, fmt.Sprintf("%s-%d", sample.Name, i))
+				stage.create(t, request.Old)
+			}
+			stage.requests = append(stage.requests, request)
+		}
+	}
+	stage.configuration = &unstructured.Unstructured{}
+	stage.configuration.SetAPIVersion("v1")
+	stage.configuration.SetKind("ConfigMap")
+	require.NoError(t, c.Get(t.Context(), client.ObjectKey{Namespace: "kyverno", Name: "kyverno"}, stage.configuration))
+	return stage
+}
+
+// renamed gives the objects of a case a name that no other case uses.
+func renamed(item policycorpus.Case, name string) policycorpus.Case {
+	item.Old = item.Old.DeepCopy()
+	item.Old.SetName(name)
+	if item.Object != nil {
+		item.Object = item.Object.DeepCopy()
+		item.Object.SetName(name)
+	}
+	return item
+}
+
+// create makes an object for the time of the test, unless it is there.
+func (s *verdictStage) create(t *testing.T, obj *unstructured.Unstructured) {
+	t.Helper()
+	stored := obj.DeepCopy()
+	err := s.client.Create(t.Context(), stored)
+	if apierrors.IsAlreadyExists(err) {
+		return
+	}
+	require.NoError(t, err, "%s %s/%s", obj.GetKind(), obj.GetNamespace(), obj.GetName())
+	t.Cleanup(func() {
+		require.NoError(t, client.IgnoreNotFound(s.client.Delete(context.Background(), stored, client.GracePeriodSeconds(0))))
+	})
+}
+
+// compare puts one policy in force and asks about every request.
+func (s *verdictStage) compare(t *testing.T, sample policycorpus.Sample, obj *unstructured.Unstructured) int {
+	for _, neighbour := range sample.Cluster {
+		s.create(t, neighbour)
+	}
+	enforce(t, s.client, append(sample.Rule.RBAC(), obj)...)
+	data := append([]*unstructured.Unstructured{s.configuration}, policycorpus.Namespaces(t)...)
+	engine, err := admission.New([]*unstructured.Unstructured{obj}, admission.Options{
+		Data: admission.Data{Objects: append(data, sample.Cluster...)},
+	})
+	require.NoError(t, err)
+	for _, request := range s.requests {
+		err := s.send(t.Context(), request)
+		if err != nil {
+			// What the API server itself refuses is no verdict.
+			require.True(t, apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || strings.Contains(err.Error(), "admission webhook"),
+				"%s: %v", request.name, err)
+		}
+		response, evalErr := engine.Evaluate(t.Context(), admission.Request{
+			Operation: admission.Operation(request.Operation), Object: request.Object, OldObject: request.Old, Subresource: request.Subresource,
+			User: admission.User{Name: "admin", Groups: []string{"system:masters", "system:authenticated"}},
+		})
+		require.NoError(t, evalErr, request.name)
+		require.Equal(t, err == nil, response.Allowed(), "%s: %v; offline: %v", request.name, err, response.Verdicts)
+		for _, denial := range response.Denials() {
+			require.ErrorContains(t, err, denial.Policy.Name, request.name)
+			for line := range strings.SplitSeq(denial.Message, "\n") {
+				require.Contains(t, unfolded(err.Error()), unfolded(line), request.name)
+			}
+		}
+	}
+	return len(s.requests)
+}
+
+// unfolded undoes the line breaks and quotes of the YAML in which classic denials come.
+func unfolded(text string) string {
+	return strings.Join(strings.Fields(strings.NewReplacer("'", "", `"`, "", "\\", "").Replace(text)), " ")
+}
+
+// send asks for the request, without its having an effect.
+func (s *verdictStage) send(ctx context.Context, request verdictRequest) error {
+	switch request.Operation {
+	case "DELETE":
+		return s.client.Delete(ctx, request.Old.DeepCopy(), client.DryRunAll)
+	case "UPDATE":
+		change, err := patchOf(request)
+		if err != nil {
+			return err
+		}
+		if request.Subresource != "" {
+			return s.client.SubResource(request.Subresource).Patch(ctx, request.Old.DeepCopy(), change, client.DryRunAll)
+		}
+		return s.client.Patch(ctx, request.Old.DeepCopy(), change, client.DryRunAll)
+	default:
+		err := s.client.Create(ctx, request.Object.DeepCopy(), client.DryRunAll)
+		if apierrors.IsAlreadyExists(err) {
+			return nil // The names of the corpus are not unique. Admission comes before the name is looked up.
+		}
+		return err
+	}
+}
+
+// patchOf is the change of an update. It leaves alone what the API server has set by default, which the corpus does not
+// name and some of which must not change.
+func patchOf(request verdictRequest) (client.Patch, error) {
+	before, err := request.Old.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	after, err := request.Object.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	typed, err := scheme.Scheme.New(request.Old.GroupVersionKind())
+	if err != nil {
+		change, err := jsonpatch.CreateMergePatch(before, after)
+		return client.RawPatch(types.MergePatchType, change), err
+	}
+	change, err := strategicpatch.CreateTwoWayMergePatch(before, after, typed)
+	return client.RawPatch(types.StrategicMergePatchType, change), err
+}
