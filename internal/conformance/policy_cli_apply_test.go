@@ -179,7 +179,7 @@ func collect(t *testing.T, directory string, policies, resources map[string]*uns
 		for {
 			object := &unstructured.Unstructured{}
 			if err := decoder.Decode(&object.Object); err != nil {
-				return nil // the end, or no YAML: some files are broken on purpose
+				return nil //nolint:nilerr // the end, or no YAML: some files are broken on purpose
 			}
 			switch {
 			case object.GetName() == "" || object.Object["spec"] == nil && strings.HasSuffix(object.GetKind(), "Policy"):
