@@ -19,6 +19,14 @@ const (
 	NATS            Component = "nats"
 )
 
+// The parts of Kyverno that only some flows need, each beside [Kyverno].
+const (
+	// KyvernoReports scans existing resources and writes policy reports.
+	KyvernoReports Component = "kyverno-reports"
+	// KyvernoCleanup carries out clean-up and deleting policies and deletes resources whose time to live is over.
+	KyvernoCleanup Component = "kyverno-cleanup"
+)
+
 // versions are those of the programs and of the manifests.
 var versions = map[Component]string{
 	ArgoCD:          "v2.14.21",
@@ -27,6 +35,8 @@ var versions = map[Component]string{
 	Vault:           "v1.21.4",
 	ArgoEvents:      "v1.9.10",
 	NATS:            "v2.10.29",
+	KyvernoReports:  "v1.15.2",
+	KyvernoCleanup:  "v1.15.2",
 }
 
 // component is how the target runs one.
@@ -37,6 +47,8 @@ type component struct {
 	images map[string][]string
 	// upstream finds the manifests; nil when the profile holds them all.
 	upstream upstream
+	// partial says that it is a part of another component, and left out of [Components].
+	partial bool
 }
 
 var components = map[Component]component{
@@ -55,13 +67,25 @@ var components = map[Component]component{
 		upstream: moduleFile{module: "github.com/argoproj/argo-cd/v2", path: "manifests/install.yaml"},
 	},
 	Kyverno: {
-		module: module{name: "kyverno", packages: []string{"tool"}},
+		module: kyvernoModule,
 		images: map[string][]string{
 			"reg.kyverno.io/kyverno/kyvernopre:v1.15.2":            {"kyverno-init"},
 			"reg.kyverno.io/kyverno/kyverno:v1.15.2":               {"kyverno"},
 			"reg.kyverno.io/kyverno/background-controller:v1.15.2": {"background-controller"},
 		},
-		upstream: moduleFile{module: "github.com/kyverno/kyverno", path: "config/install-latest-testing.yaml"},
+		upstream: kyvernoManifests,
+	},
+	KyvernoReports: {
+		module:   kyvernoModule,
+		images:   map[string][]string{"reg.kyverno.io/kyverno/reports-controller:v1.15.2": {"reports-controller"}},
+		upstream: kyvernoManifests,
+		partial:  true,
+	},
+	KyvernoCleanup: {
+		module:   kyvernoModule,
+		images:   map[string][]string{"reg.kyverno.io/kyverno/cleanup-controller:v1.15.2": {"cleanup-controller"}},
+		upstream: kyvernoManifests,
+		partial:  true,
 	},
 	ExternalSecrets: {
 		module:   module{name: "externalsecrets"},
@@ -83,11 +107,21 @@ var components = map[Component]component{
 	},
 }
 
+// kyvernoModule builds all of Kyverno's controllers, which share nearly all their code.
+var (
+	kyvernoModule    = module{name: "kyverno", packages: []string{"tool"}}
+	kyvernoManifests = moduleFile{module: "github.com/kyverno/kyverno", path: "config/install-latest-testing.yaml"}
+)
+
 // argoEventsModule also holds the NATS server that Argo Events is tested with.
 var argoEventsModule = module{name: "argoevents", commands: []string{"nats-server"}}
 
-// Components lists all components, in alphabetical order.
-func Components() []Component { return slices.Sorted(maps.Keys(components)) }
+// Components lists all components, in alphabetical order, without those that are parts of another.
+func Components() []Component {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(components)), func(name Component) bool {
+		return components[name].partial
+	})
+}
 
 // Version is the version of the component's programs and manifests, such as "v2.14.21".
 func (c Component) Version() string { return versions[c] }
@@ -95,7 +129,7 @@ func (c Component) Version() string { return versions[c] }
 func lookup(name Component) (component, error) {
 	found, ok := components[name]
 	if !ok {
-		return component{}, fmt.Errorf("unknown component %q: want one of %q", name, Components())
+		return component{}, fmt.Errorf("unknown component %q: want one of %q", name, slices.Sorted(maps.Keys(components)))
 	}
 	return found, nil
 }

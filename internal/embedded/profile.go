@@ -39,6 +39,7 @@ func (c *Cluster) Manifests(ctx context.Context, name Component) ([]*unstructure
 	}
 	return Render(ctx, name, profiles, path.Join("profiles", string(name)), template.FuncMap{
 		"port": c.Port, "apiServer": c.plane.url, "token": c.tokens.token,
+		"available": func(name string) bool { return c.available[Component(name)] },
 	})
 }
 

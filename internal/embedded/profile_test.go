@@ -10,8 +10,9 @@ import (
 )
 
 func TestManifestsNeedNoImageThatTheTargetLacks(t *testing.T) {
-	cluster := start(t, embedded.Options{Components: embedded.Components()})
-	for _, name := range embedded.Components() {
+	components := append(embedded.Components(), embedded.KyvernoReports, embedded.KyvernoCleanup)
+	cluster := start(t, embedded.Options{Components: components})
+	for _, name := range components {
 		t.Run(string(name), func(t *testing.T) {
 			objects, err := cluster.Manifests(t.Context(), name)
 			require.NoError(t, err)

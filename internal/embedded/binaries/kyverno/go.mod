@@ -6,8 +6,10 @@ go 1.26.0
 
 tool (
 	github.com/kyverno/kyverno/cmd/background-controller
+	github.com/kyverno/kyverno/cmd/cleanup-controller
 	github.com/kyverno/kyverno/cmd/kyverno
 	github.com/kyverno/kyverno/cmd/kyverno-init
+	github.com/kyverno/kyverno/cmd/reports-controller
 )
 
 require (
