@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,7 +23,7 @@ type ClientOptions struct {
 	FieldManager string
 }
 
-// Client puts policies in force. It is safe for concurrent use.
+// Client puts policies in force and tells what comes of them. It is safe for concurrent use.
 type Client struct {
 	kube         client.WithWatch
 	fieldManager string
@@ -37,6 +38,17 @@ func NewClient(c client.WithWatch, options ClientOptions) *Client {
 // set, and stops at the first error.
 func (c *Client) Apply(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	return apply.Objects(ctx, c.kube, c.fieldManager, objects...)
+}
+
+// Remove deletes the objects in the opposite order of Apply, so that policies go before the permissions they need. What
+// is gone already is passed over; it stops at the first error.
+func (c *Client) Remove(ctx context.Context, objects ...*unstructured.Unstructured) error {
+	for _, obj := range slices.Backward(objects) {
+		if err := client.IgnoreNotFound(c.kube.Delete(ctx, obj.DeepCopy())); err != nil {
+			return fmt.Errorf("delete %s %s: %w", obj.GetKind(), client.ObjectKeyFromObject(obj), err)
+		}
+	}
+	return nil
 }
 
 // NotReadyError says which policies Kyverno did not serve when the context ended. It wraps the context's error.
@@ -70,12 +82,13 @@ const propagation = 250 * time.Millisecond
 
 // WaitReady watches the policies among the objects until Kyverno reports each of them ready (compiled, and its webhook
 // registered) and gives the API server a moment to act on the webhook, so that the next request meets the policy. With
-// several API servers, those that are behind may need longer. Other objects, such as ClusterRoles, are passed over.
+// several API servers, those that are behind may need longer. Other objects, such as ClusterRoles and exceptions, are
+// passed over.
 // When the context ends first, the error is a *NotReadyError.
 func (c *Client) WaitReady(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	var policies []*unstructured.Unstructured
 	for _, obj := range objects {
-		if group := obj.GroupVersionKind().Group; group == celGroup || group == classicKind.Group {
+		if reportsReadiness(obj.GroupVersionKind()) {
 			policies = append(policies, obj)
 		}
 	}
@@ -108,6 +121,23 @@ func (c *Client) WaitReady(ctx context.Context, objects ...*unstructured.Unstruc
 		return fmt.Errorf("wait for policies: %w", ctx.Err())
 	case <-time.After(propagation):
 		return nil
+	}
+}
+
+// reportsReadiness tells the policies that admission waits for from what Kyverno's other controllers act on, such as
+// clean-up policies and exceptions, which have no such status.
+func reportsReadiness(kind schema.GroupVersionKind) bool {
+	if isClassic(kind) {
+		return true
+	}
+	if kind.Group != celGroup {
+		return false
+	}
+	switch strings.TrimPrefix(kind.Kind, "Namespaced") {
+	case "ValidatingPolicy", "ImageValidatingPolicy", "MutatingPolicy", "GeneratingPolicy":
+		return true
+	default:
+		return false
 	}
 }
 

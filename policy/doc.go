@@ -11,5 +11,6 @@
 // [Check] finds what Kyverno would reject or silently ignore in policies, whoever wrote them, and [RequiredRBAC] returns the
 // permissions that they lack. What the rules say about a manifest, package policy/admission answers without a cluster.
 //
-// [Client] applies policies and waits until Kyverno serves them.
+// [Client] applies policies and waits until Kyverno serves them, reads policy reports and denials, and rolls rules out: they
+// audit first, and enforce once the reports of what exists already say that nothing breaks them ([Client.Rollout]).
 package policy

@@ -37,7 +37,7 @@ var shared struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for _, cluster := range []*embedded.Cluster{shared.cluster, live.cluster} {
+	for _, cluster := range []*embedded.Cluster{shared.cluster, live.cluster, reporting.cluster} {
 		if cluster == nil {
 			continue
 		}
