@@ -6,26 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/controlbackbone/backbone/internal/finding"
-	"github.com/controlbackbone/backbone/internal/object"
 )
-
-// controller is one of Kyverno's, each of which has an account of its own.
-type controller string
-
-const (
-	admissionController  controller = "admission-controller"
-	backgroundController controller = "background-controller"
-	cleanupController    controller = "cleanup-controller"
-	reportsController    controller = "reports-controller"
-)
-
-// aggregationLabel makes a ClusterRole part of the controller's.
-// kyverno: charts/kyverno/templates, aggregationRule
-func (c controller) aggregationLabel() string { return "rbac.kyverno.io/aggregate-to-" + string(c) }
 
 // permission is what a controller must be allowed.
 type permission struct {
@@ -162,20 +148,16 @@ func RequiredRBAC(kyverno Version, objects []*unstructured.Unstructured) []*unst
 	}
 	var roles []*unstructured.Unstructured
 	for _, who := range slices.Sorted(maps.Keys(missing)) {
-		var rules []any
+		var rules []rbacv1.PolicyRule
 		compare := func(a, b resource) int { return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.name, b.name)) }
 		for _, at := range slices.SortedFunc(maps.Keys(missing[who]), compare) {
 			verbs := missing[who][at]
 			slices.Sort(verbs)
-			rules = append(rules, map[string]any{
-				"apiGroups": []any{at.group}, "resources": []any{at.name}, "verbs": anyList(slices.Compact(verbs)),
+			rules = append(rules, rbacv1.PolicyRule{
+				APIGroups: []string{at.group}, Resources: []string{at.name}, Verbs: slices.Compact(verbs),
 			})
 		}
-		roles = append(roles, object.New(
-			schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
-			object.Meta{Name: "kyverno:policies:" + string(who), Labels: map[string]string{who.aggregationLabel(): "true"}},
-			map[string]any{"rules": rules},
-		))
+		roles = append(roles, clusterRole("kyverno:policies:"+string(who), rules, who))
 	}
 	return roles
 }

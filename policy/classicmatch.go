@@ -139,18 +139,7 @@ func (f ResourceFilter) validateUser(path *field.Path, scope classicScope) field
 		faults = append(faults, field.Forbidden(path, "nobody requests what is in the cluster already: leave out subjects, roles and clusterRoles, or the background"))
 	}
 	for i, subject := range f.Subjects {
-		at := path.Child("subjects").Index(i)
-		switch {
-		case subject.Kind == "":
-			faults = append(faults, field.Required(at.Child("kind"), ""))
-		case !slices.Contains(subjectKinds, subject.Kind):
-			faults = append(faults, field.NotSupported(at.Child("kind"), subject.Kind, subjectKinds))
-		case subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == "":
-			faults = append(faults, field.Required(at.Child("namespace"), "a ServiceAccount is in one"))
-		}
-		faults = append(faults, object.RequiredText(at.Child("name"), subject.Name)...)
-		faults = append(faults, object.Text(at.Child("namespace"), subject.Namespace)...)
-		faults = append(faults, object.Text(at.Child("apiGroup"), subject.APIGroup)...)
+		faults = append(faults, validateSubject(path.Child("subjects").Index(i), subject)...)
 	}
 	for i, role := range f.Roles {
 		at := path.Child("roles").Index(i)
@@ -160,6 +149,21 @@ func (f ResourceFilter) validateUser(path *field.Path, scope classicScope) field
 		}
 	}
 	return append(faults, validateTexts(path.Child("clusterRoles"), f.ClusterRoles)...)
+}
+
+func validateSubject(path *field.Path, subject rbacv1.Subject) field.ErrorList {
+	var faults field.ErrorList
+	switch {
+	case subject.Kind == "":
+		faults = append(faults, field.Required(path.Child("kind"), ""))
+	case !slices.Contains(subjectKinds, subject.Kind):
+		faults = append(faults, field.NotSupported(path.Child("kind"), subject.Kind, subjectKinds))
+	case subject.Kind == rbacv1.ServiceAccountKind && subject.Namespace == "":
+		faults = append(faults, field.Required(path.Child("namespace"), "a ServiceAccount is in one"))
+	}
+	faults = append(faults, object.RequiredText(path.Child("name"), subject.Name)...)
+	faults = append(faults, object.Text(path.Child("namespace"), subject.Namespace)...)
+	return append(faults, object.Text(path.Child("apiGroup"), subject.APIGroup)...)
 }
 
 // validateClassicSelector lets labels with wildcards pass, as Kyverno does.

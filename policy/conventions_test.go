@@ -45,15 +45,7 @@ func conventions() map[string]policy.Enforceable {
 func TestConventionsInBothGenerations(t *testing.T) {
 	for name, rule := range conventions() {
 		t.Run(name, func(t *testing.T) {
-			objects := rule.RBAC()
-			for _, version := range []policy.Version{policy.Kyverno(1, 15), policy.Kyverno(1, 17)} {
-				cel, err := rule.CEL(version)
-				require.NoError(t, err)
-				classic, err := rule.Classic(version)
-				require.NoError(t, err)
-				objects = append(objects, cel, classic)
-			}
-			golden.Equal(t, name, objects...)
+			golden.Equal(t, name, bothGenerations(t, rule)...)
 		})
 	}
 }

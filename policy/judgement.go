@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -67,21 +68,15 @@ func (j judgement) cel(
 func (j judgement) classic(
 	name string, action Action, kyverno Version, faults field.ErrorList,
 ) (*unstructured.Unstructured, error) {
-	return j.classicRule(name, kyverno, faults, object.Compact(map[string]any{
-		"celPreconditions": buildNamed(append([]NamedExpression{notDeleting}, j.conditions...)),
-		"validate": map[string]any{
-			"failureAction": string(orDefault(action, Enforce)),
-			"cel": object.Compact(map[string]any{
-				"variables":   buildNamed(j.variables),
-				"expressions": buildValidations(j.checks),
-			}),
-		},
-	}))
+	return j.classicRule(name, kyverno, faults, ClassicRule{
+		CELPreconditions: append([]NamedExpression{notDeleting}, j.conditions...),
+		Validate:         &ClassicValidate{Action: action, Check: CELCheck{Variables: j.variables, Validations: j.checks}},
+	})
 }
 
 // classicRule returns a ClusterPolicy with one rule, which is for the same requests.
 func (j judgement) classicRule(
-	name string, kyverno Version, faults field.ErrorList, rule map[string]any,
+	name string, kyverno Version, faults field.ErrorList, rule ClassicRule,
 ) (*unstructured.Unstructured, error) {
 	if err := classicSupported(name, kyverno); err != nil {
 		return nil, err
@@ -93,12 +88,11 @@ func (j judgement) classicRule(
 	for i, kind := range j.kinds {
 		kinds[i] = kind.selector()
 	}
-	match := map[string]any{"kinds": anyList(kinds), "operations": anyList(j.judgedOperations())}
-	rule["name"] = "check"
-	rule["match"] = map[string]any{"any": []any{map[string]any{"resources": match}}}
+	rule.Name = "check"
+	rule.Match = ResourceFilters{Any: []ResourceFilter{{Kinds: kinds, Operations: j.judgedOperations()}}}
 	// Kyverno takes a Namespace to be in itself: pkg/engine/utils/match.go (checkNameSpace).
-	rule["exclude"] = map[string]any{"any": []any{map[string]any{"resources": map[string]any{"namespaces": anyList(j.exempt)}}}}
-	return object.New(classicKind, object.Meta{Name: name}, map[string]any{"spec": map[string]any{"rules": []any{rule}}}), nil
+	rule.Exclude = ResourceFilters{Any: []ResourceFilter{{Namespaces: j.exempt}}}
+	return ClusterPolicy{Name: name, Rules: []ClassicRule{rule}}.Build(kyverno)
 }
 
 func (j judgement) judgedOperations() []string {
@@ -143,20 +137,9 @@ func (j judgement) resourceRules() []ResourceRule {
 // reportsRole returns the ClusterRole that lets Kyverno's reports controller look at resources, by group: a
 // ValidatingPolicy does not become ready without it (kyverno: pkg/controllers/policystatus/controller.go).
 func reportsRole(rule string, resources map[string][]string) *unstructured.Unstructured {
-	var rules []any
+	var rules []rbacv1.PolicyRule
 	for _, group := range slices.Sorted(maps.Keys(resources)) {
-		rules = append(rules, map[string]any{
-			"apiGroups": []any{group},
-			"resources": anyList(resources[group]),
-			"verbs":     anyList(readVerbs),
-		})
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources[group], Verbs: readVerbs})
 	}
-	return object.New(
-		schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
-		object.Meta{
-			Name:   "kyverno:" + rule + ":reports-controller",
-			Labels: map[string]string{reportsController.aggregationLabel(): "true"},
-		},
-		map[string]any{"rules": rules},
-	)
+	return clusterRole("kyverno:"+rule+":reports-controller", rules, reportsController)
 }

@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"maps"
+
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -20,7 +23,10 @@ type namespaceDefault struct {
 	kind     schema.GroupVersionKind
 	resource string
 	name     string
-	spec     map[string]any
+	// content are the other fields of the object.
+	content map[string]any
+	// grants are what the background controller needs besides writing the object.
+	grants []rbacv1.PolicyRule
 }
 
 // cel returns the GeneratingPolicy.
@@ -38,23 +44,22 @@ func (d namespaceDefault) cel(kyverno Version, faults field.ErrorList) (*unstruc
 			Reason: "1.15 deletes all that the policy has generated whenever a later request generates nothing, unless Once is set",
 		}
 	}
-	downstream := []any{map[string]any{
-		"apiVersion": d.kind.GroupVersion().String(),
-		"kind":       d.kind.Kind,
-		"metadata":   map[string]any{"name": d.name, "namespace": celExpression("string(variables.target)")},
-		"spec":       d.spec,
-	}}
-	spec := celNamespaces(d.exempt)
-	spec["evaluation"] = map[string]any{
-		"synchronize":      map[string]any{"enabled": !d.once},
-		"generateExisting": map[string]any{"enabled": d.existing},
-	}
-	spec["variables"] = []any{
-		map[string]any{"name": "target", "expression": "object.metadata.name"},
-		map[string]any{"name": "downstream", "expression": celLiteral(downstream)},
-	}
-	spec["generate"] = []any{map[string]any{"expression": "generator.Apply(variables.target, variables.downstream)"}}
-	return object.New(kind, object.Meta{Name: d.rule}, map[string]any{"spec": spec}), nil
+	downstream := maps.Clone(d.content)
+	downstream["apiVersion"], downstream["kind"] = d.kind.GroupVersion().String(), d.kind.Kind
+	downstream["metadata"] = map[string]any{"name": d.name, "namespace": celExpression("string(variables.target)")}
+	return GeneratingPolicy{
+		Name:  d.rule,
+		Match: MatchResources{Rules: []ResourceRule{{Resources: []string{namespaceKind.resource()}}}},
+		MatchConditions: []NamedExpression{{
+			Name: "not-exempt", Expression: "!(object.metadata.name in " + celList(exempt(d.exempt)) + ")",
+		}},
+		Variables: []NamedExpression{
+			{Name: "target", Expression: "object.metadata.name"},
+			{Name: "downstream", Expression: celLiteral([]any{downstream})},
+		},
+		Generate:   []string{"generator.Apply(variables.target, variables.downstream)"},
+		Evaluation: GeneratingEvaluation{Synchronize: !d.once, GenerateExisting: d.existing},
+	}.Build(kyverno)
 }
 
 // classic returns the ClusterPolicy with a generate rule.
@@ -65,35 +70,31 @@ func (d namespaceDefault) classic(kyverno Version, faults field.ErrorList) (*uns
 	if err := object.Invalid(classicKind.GroupKind(), d.rule, faults); err != nil {
 		return nil, err
 	}
-	// With operations in its match, Kyverno 1.15 does not restore what the rule has generated when that is deleted.
-	rule := classicNamespaces(d.exempt)
-	rule["name"] = "generate"
-	rule["generate"] = object.Compact(map[string]any{
-		"apiVersion":       d.kind.GroupVersion().String(),
-		"kind":             d.kind.Kind,
-		"name":             d.name,
-		"namespace":        "{{ request.object.metadata.name }}",
-		"synchronize":      !d.once,
-		"generateExisting": d.existing,
-		"data":             map[string]any{"spec": d.spec},
-	})
-	spec := map[string]any{"rules": []any{rule}}
-	return object.New(classicKind, object.Meta{Name: d.rule}, map[string]any{"spec": spec}), nil
+	namespaces := []string{namespaceKind.Kind}
+	return ClusterPolicy{Name: d.rule, Rules: []ClassicRule{{
+		Name: "generate",
+		// With operations in its match, Kyverno 1.15 does not restore what the rule has generated when that is deleted.
+		Match:   ResourceFilters{Any: []ResourceFilter{{Kinds: namespaces}}},
+		Exclude: ResourceFilters{Any: []ResourceFilter{{Kinds: namespaces, Names: exempt(d.exempt)}}},
+		Generate: &ClassicGenerate{
+			Source: GenerateData{
+				Target: GeneratedObject{
+					APIVersion: d.kind.GroupVersion().String(), Kind: d.kind.Kind, Name: d.name,
+					Namespace: "{{ request.object.metadata.name }}",
+				},
+				Data: d.content,
+			},
+			Synchronize: !d.once,
+			Existing:    d.existing,
+		},
+	}}}.Build(kyverno)
 }
 
 // rbac returns the ClusterRole that lets Kyverno's background controller write the object.
 func (d namespaceDefault) rbac() []*unstructured.Unstructured {
-	role := object.New(
-		schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
-		object.Meta{
-			Name:   "kyverno:" + d.rule + ":background-controller",
-			Labels: map[string]string{"rbac.kyverno.io/aggregate-to-background-controller": "true"},
-		},
-		map[string]any{"rules": []any{map[string]any{
-			"apiGroups": []any{d.kind.Group},
-			"resources": []any{d.resource},
-			"verbs":     []any{"create", "delete", "get", "list", "patch", "update", "watch"},
-		}}},
-	)
-	return []*unstructured.Unstructured{role}
+	rules := append([]rbacv1.PolicyRule{{
+		APIGroups: []string{d.kind.Group}, Resources: []string{d.resource},
+		Verbs: []string{"create", "delete", "get", "list", "patch", "update", "watch"},
+	}}, d.grants...)
+	return []*unstructured.Unstructured{clusterRole("kyverno:"+d.rule+":background-controller", rules, backgroundController)}
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,37 +27,6 @@ func validateExempt(path *field.Path, names []string) field.ErrorList {
 		faults = append(faults, object.Namespace(path.Index(i), name)...)
 	}
 	return faults
-}
-
-// celNamespaces returns the parts of a CEL policy's spec that select requests for namespaces outside of the exempt.
-func celNamespaces(exemptNames []string) map[string]any {
-	return map[string]any{
-		"matchConstraints": map[string]any{"resourceRules": []any{map[string]any{
-			"apiGroups":   []any{""},
-			"apiVersions": []any{"v1"},
-			"resources":   []any{"namespaces"},
-			"operations":  []any{"CREATE", "UPDATE"},
-		}}},
-		"matchConditions": []any{map[string]any{
-			"name":       "not-exempt",
-			"expression": fmt.Sprintf("!(object.metadata.name in %s)", celList(exempt(exemptNames))),
-		}},
-	}
-}
-
-// classicNamespaces returns the match and exclude blocks of a ClusterPolicy's rule for namespaces outside of the exempt.
-// Without operations, the rule is for every kind of request that rules of its type are for.
-func classicNamespaces(exemptNames []string, operations ...string) map[string]any {
-	return map[string]any{
-		"match": map[string]any{"any": []any{map[string]any{"resources": object.Compact(map[string]any{
-			"kinds":      []any{"Namespace"},
-			"operations": anyList(operations),
-		})}}},
-		"exclude": map[string]any{"any": []any{map[string]any{"resources": map[string]any{
-			"kinds": []any{"Namespace"},
-			"names": anyList(exempt(exemptNames)),
-		}}}},
-	}
 }
 
 // celString returns a CEL string literal. Go's escapes are a subset of CEL's for valid UTF-8.

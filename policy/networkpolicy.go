@@ -65,7 +65,7 @@ func (r DefaultNetworkPolicy) namespaceDefault() namespaceDefault {
 		kind:     schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"},
 		resource: "networkpolicies",
 		name:     orDefault(r.NetworkPolicy, "default"),
-		spec:     r.spec(),
+		content:  map[string]any{"spec": r.spec()},
 	}
 }
 

@@ -6,25 +6,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"github.com/controlbackbone/backbone/internal/golden"
 	"github.com/controlbackbone/backbone/policy"
 )
-
-func TestForbidHostAccessInBothGenerations(t *testing.T) {
-	rule := policy.ForbidHostAccess{Name: "forbid-host-access", ExemptNamespaces: []string{"argocd"}}
-	objects := rule.RBAC()
-	for _, version := range []policy.Version{policy.Kyverno(1, 15), policy.Kyverno(1, 17)} {
-		cel, err := rule.CEL(version)
-		require.NoError(t, err)
-		classic, err := rule.Classic(version)
-		require.NoError(t, err)
-		objects = append(objects, cel, classic)
-	}
-	golden.Equal(t, "forbid-host-access", objects...)
-}
 
 func TestForbidHostAccessCanBeAudited(t *testing.T) {
 	rule := policy.ForbidHostAccess{Name: "forbid-host-access"}.WithAction(policy.Audit)
@@ -47,27 +34,17 @@ func TestForbidHostAccessReportsItsFaults(t *testing.T) {
 	require.True(t, apierrors.IsInvalid(err), "Classic: %v", err)
 }
 
-func TestDefaultResourceQuotaInBothGenerations(t *testing.T) {
-	rule := policy.DefaultResourceQuota{
-		Name: "default-resource-quota", ExemptNamespaces: []string{"argocd"},
-		Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("4"), "count/deployments.apps": resource.MustParse("20")},
+func TestPodSecurityStandardReportsItsFaults(t *testing.T) {
+	rule := policy.PodSecurityStandard{Name: "A", ExemptNamespaces: []string{"*"}, Action: "Block"}
+	want := []string{
+		"name: FieldValueInvalid", "level: FieldValueRequired", "exemptNamespaces[0]: FieldValueInvalid",
+		"action: FieldValueNotSupported",
 	}
-	objects := rule.RBAC()
-	for _, version := range []policy.Version{policy.Kyverno(1, 15), policy.Kyverno(1, 17)} {
-		classic, err := rule.Classic(version)
-		require.NoError(t, err)
-		objects = append(objects, classic)
+	if diff := cmp.Diff(want, faults(rule.Validate())); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
-	cel, err := rule.CEL(policy.Kyverno(1, 17))
-	require.NoError(t, err)
-	golden.Equal(t, "default-resource-quota", append(objects, cel)...)
-
-	var unsupported *policy.UnsupportedError
-	_, err = rule.CEL(policy.Kyverno(1, 15))
-	require.ErrorAs(t, err, &unsupported)
-	rule.Once = true
-	_, err = rule.CEL(policy.Kyverno(1, 15))
-	require.NoError(t, err)
+	rule = policy.PodSecurityStandard{Name: "a", Level: policy.PodSecurityPrivileged}
+	require.Equal(t, []string{"level: FieldValueNotSupported"}, faults(rule.Validate()))
 }
 
 func TestDefaultResourceQuotaReportsItsFaults(t *testing.T) {
@@ -94,6 +71,55 @@ func TestDefaultResourceQuotaReportsItsFaults(t *testing.T) {
 			}
 			_, err := test.rule.Classic(policy.Kyverno(1, 17))
 			require.True(t, apierrors.IsInvalid(err), "Classic: %v", err)
+		})
+	}
+}
+
+func TestGeneratingRulesReportTheirFaults(t *testing.T) {
+	quantity := func(text string) corev1.ResourceList { return corev1.ResourceList{"cpu": resource.MustParse(text)} }
+	tests := map[string]struct {
+		rule policy.Rule
+		want []string
+	}{
+		"a range does something": {policy.DefaultLimitRange{Name: "a"}, []string{"defaultRequests: FieldValueRequired"}},
+		"a range rises": {
+			policy.DefaultLimitRange{
+				Name: "a", LimitRange: "A",
+				Min: quantity("2"), DefaultRequests: quantity("1"), DefaultLimits: quantity("3"), Max: quantity("2"),
+			},
+			[]string{
+				"limitRange: FieldValueInvalid", "defaultRequests[cpu]: FieldValueInvalid", "max[cpu]: FieldValueInvalid",
+			},
+		},
+		"a range has quantities of resources": {
+			policy.DefaultLimitRange{
+				Name: "a", Max: corev1.ResourceList{"a b": resource.MustParse("-1")}, ExemptNamespaces: []string{"*"},
+			},
+			[]string{"max[a b]: FieldValueInvalid", "max[a b]: FieldValueInvalid", "exemptNamespaces[0]: FieldValueInvalid"},
+		},
+		"a binding gives a role to somebody": {
+			policy.DefaultRoleBinding{Name: "a", RoleBinding: "a/b"},
+			[]string{"roleBinding: FieldValueInvalid", "clusterRole: FieldValueRequired", "subjects: FieldValueRequired"},
+		},
+		"subjects are users, groups and accounts": {
+			policy.DefaultRoleBinding{Name: "a", ClusterRole: "system:node", Subjects: []rbacv1.Subject{
+				{Kind: "Team", Name: "a"}, {Kind: "ServiceAccount", Name: "a"}, {Kind: "User", Name: "a", APIGroup: "v1"}, {Kind: "Group"},
+			}},
+			[]string{
+				"subjects[0].kind: FieldValueNotSupported", "subjects[1].namespace: FieldValueRequired",
+				"subjects[2].apiGroup: FieldValueNotSupported", "subjects[3].name: FieldValueRequired",
+			},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, faults(test.rule.Validate())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			_, err := test.rule.Classic(policy.Kyverno(1, 17))
+			require.True(t, apierrors.IsInvalid(err), "Classic: %v", err)
+			_, err = test.rule.CEL(policy.Kyverno(1, 17))
+			require.True(t, apierrors.IsInvalid(err), "CEL: %v", err)
 		})
 	}
 }

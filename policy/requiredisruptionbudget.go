@@ -1,8 +1,8 @@
 package policy
 
 import (
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/controlbackbone/backbone/internal/object"
@@ -38,31 +38,28 @@ func (r RequireDisruptionBudget) CEL(kyverno Version) (*unstructured.Unstructure
 // Classic returns a ClusterPolicy (Kyverno 1.13 to 1.19). Unlike those of other rules, it judges by conditions in
 // JMESPath: CEL expressions of a ClusterPolicy cannot look into the cluster.
 func (r RequireDisruptionBudget) Classic(kyverno Version) (*unstructured.Unstructured, error) {
-	return r.judgement().classicRule(r.Name, kyverno, r.Validate(), map[string]any{
-		"context": []any{
-			map[string]any{"name": "podLabels", "variable": map[string]any{
-				"jmesPath": "request.object.spec.template.metadata.labels || `{}`", "default": map[string]any{},
+	return r.judgement().classicRule(r.Name, kyverno, r.Validate(), ClassicRule{
+		Context: []ContextEntry{
+			{Name: "podLabels", Source: VariableContext{
+				JMESPath: "request.object.spec.template.metadata.labels || `{}`", Default: map[string]any{},
 			}},
-			map[string]any{"name": "budgets", "apiCall": map[string]any{
-				"urlPath":  "/apis/policy/v1/namespaces/{{ request.object.metadata.namespace }}/poddisruptionbudgets",
-				"jmesPath": selectingBudgets,
+			{Name: "budgets", Source: APICallContext{
+				Call:     APICall{URLPath: "/apis/policy/v1/namespaces/{{ request.object.metadata.namespace }}/poddisruptionbudgets"},
+				JMESPath: selectingBudgets,
 			}},
 		},
-		"preconditions": map[string]any{"all": []any{
-			map[string]any{"key": "{{ request.object.metadata.deletionTimestamp || '' }}", "operator": "Equals", "value": ""},
-			map[string]any{"key": "{{ request.object.spec.replicas || `1` }}", "operator": "GreaterThan", "value": int64(1)},
-			map[string]any{
-				"key":      "{{ (request.oldObject || `{}`).spec == request.object.spec }}",
-				"operator": "Equals", "value": false,
-			},
+		Preconditions: Conditions{All: []Condition{
+			{Key: "{{ request.object.metadata.deletionTimestamp || '' }}", Operator: Equals, Value: ""},
+			{Key: "{{ request.object.spec.replicas || `1` }}", Operator: GreaterThan, Value: 1},
+			{Key: "{{ (request.oldObject || `{}`).spec == request.object.spec }}", Operator: Equals, Value: false},
 		}},
-		"validate": map[string]any{
-			"failureAction": string(orDefault(r.Action, Enforce)),
-			"message":       budgetMissing,
+		Validate: &ClassicValidate{
+			Action:  r.Action,
+			Message: budgetMissing,
 			// By default Kyverno lets a workload that breaks the rule already be changed; a ValidatingPolicy does not.
-			"allowExistingViolations": false,
-			"deny": map[string]any{"conditions": map[string]any{"all": []any{
-				map[string]any{"key": "{{ length(budgets) }}", "operator": "Equals", "value": int64(0)},
+			DenyExistingViolations: true,
+			Check: DenyCheck{Conditions: Conditions{All: []Condition{
+				{Key: "{{ length(budgets) }}", Operator: Equals, Value: 0},
 			}}},
 		},
 	})
@@ -81,18 +78,10 @@ const selectingBudgets = "items[?spec.selector != `null`" +
 
 // RBAC returns the ClusterRole that lets Kyverno look at PodDisruptionBudgets, for requests and for reports.
 func (r RequireDisruptionBudget) RBAC() []*unstructured.Unstructured {
-	return []*unstructured.Unstructured{object.New(
-		schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
-		object.Meta{Name: "kyverno:" + r.Name, Labels: map[string]string{
-			admissionController.aggregationLabel(): "true",
-			reportsController.aggregationLabel():   "true",
-		}},
-		map[string]any{"rules": []any{map[string]any{
-			"apiGroups": []any{"policy"},
-			"resources": []any{"poddisruptionbudgets"},
-			"verbs":     []any{"get", "list"},
-		}}},
-	)}
+	rules := []rbacv1.PolicyRule{{
+		APIGroups: []string{"policy"}, Resources: []string{"poddisruptionbudgets"}, Verbs: []string{"get", "list"},
+	}}
+	return []*unstructured.Unstructured{clusterRole("kyverno:"+r.Name, rules, admissionController, reportsController)}
 }
 
 // WithAction returns a copy of the rule with the action.

@@ -6,8 +6,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/controlbackbone/backbone/internal/object"
@@ -46,11 +44,7 @@ func (r DefaultResourceQuota) Validate() field.ErrorList {
 		faults = append(faults, field.Required(hard, "a quota without a limit restricts nothing"))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Hard)) {
-		at := hard.Key(string(name))
-		faults = append(faults, metav1validation.ValidateLabelName(string(name), at)...)
-		if quantity := r.Hard[name]; quantity.Sign() < 0 {
-			faults = append(faults, field.Invalid(at, quantity.String(), "must not be negative"))
-		}
+		faults = append(faults, validateQuantity(hard.Key(string(name)), name, r.Hard[name])...)
 	}
 	return append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 }
@@ -69,15 +63,11 @@ func (r DefaultResourceQuota) Classic(kyverno Version) (*unstructured.Unstructur
 func (r DefaultResourceQuota) RBAC() []*unstructured.Unstructured { return r.namespaceDefault().rbac() }
 
 func (r DefaultResourceQuota) namespaceDefault() namespaceDefault {
-	hard := map[string]any{}
-	for name, quantity := range r.Hard {
-		hard[string(name)] = quantity.String()
-	}
 	return namespaceDefault{
 		rule: r.Name, exempt: r.ExemptNamespaces, once: r.Once, existing: r.Existing,
-		kind:     schema.GroupVersionKind{Version: "v1", Kind: "ResourceQuota"},
+		kind:     corev1.SchemeGroupVersion.WithKind("ResourceQuota"),
 		resource: "resourcequotas",
 		name:     orDefault(r.ResourceQuota, "default"),
-		spec:     map[string]any{"hard": hard},
+		content:  map[string]any{"spec": map[string]any{"hard": quantities(r.Hard)}},
 	}
 }

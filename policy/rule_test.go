@@ -1,11 +1,16 @@
 package policy_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/controlbackbone/backbone/internal/golden"
@@ -20,23 +25,69 @@ func faults(list field.ErrorList) []string {
 	return out
 }
 
-func TestRulesInBothGenerations(t *testing.T) {
-	tests := map[string]policy.Rule{
+// rules are one of each kind apart from the conventions.
+func rules() map[string]policy.Rule {
+	return map[string]policy.Rule{
+		"forbid-host-access": policy.ForbidHostAccess{Name: "forbid-host-access", ExemptNamespaces: []string{"argocd"}},
+		"pod-security-standard": policy.PodSecurityStandard{
+			Name: "pod-security", Level: policy.PodSecurityRestricted, ExemptNamespaces: []string{"argocd"},
+		},
 		"default-network-policy": policy.DefaultNetworkPolicy{Name: "default-network-policy"},
 		"default-network-policy-full": policy.DefaultNetworkPolicy{
 			Name: "deny-all", NetworkPolicy: "deny-all", ExemptNamespaces: []string{"argocd"}, DNSNamespace: "dns",
 			DNSPodLabels: map[string]string{"app": "coredns"}, Once: true, Existing: true,
 		},
+		"default-resource-quota": policy.DefaultResourceQuota{
+			Name: "default-resource-quota", ExemptNamespaces: []string{"argocd"},
+			Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("4"), "count/deployments.apps": resource.MustParse("20")},
+		},
+		"default-limit-range": policy.DefaultLimitRange{
+			Name:            "default-limit-range",
+			DefaultRequests: corev1.ResourceList{"cpu": resource.MustParse("100m")},
+			DefaultLimits:   corev1.ResourceList{"memory": resource.MustParse("256Mi")},
+			Max:             corev1.ResourceList{"memory": resource.MustParse("4Gi")},
+		},
+		"default-role-binding": policy.DefaultRoleBinding{
+			Name: "default-role-binding", ClusterRole: "edit", RoleBinding: "deployers",
+			Subjects: []rbacv1.Subject{
+				{Kind: "Group", Name: "platform"}, {Kind: "ServiceAccount", Name: "deployer", Namespace: "cicd"},
+			},
+		},
 	}
-	for name, rule := range tests {
-		t.Run(name, func(t *testing.T) {
-			cel, err := rule.CEL(policy.Kyverno(1, 17))
-			require.NoError(t, err)
-			classic, err := rule.Classic(policy.Kyverno(1, 15))
-			require.NoError(t, err)
-			golden.Equal(t, name, append(rule.RBAC(), cel, classic)...)
-		})
+}
+
+func TestRulesInBothGenerations(t *testing.T) {
+	for name, rule := range rules() {
+		t.Run(name, func(t *testing.T) { golden.Equal(t, name, bothGenerations(t, rule)...) })
 	}
+}
+
+// bothGenerations returns the permissions of a rule, and its policies for two releases of Kyverno, of those generations
+// that can express it.
+func bothGenerations(t *testing.T, rule policy.Rule) []*unstructured.Unstructured {
+	t.Helper()
+	objects := rule.RBAC()
+	for _, version := range []policy.Version{policy.Kyverno(1, 15), policy.Kyverno(1, 17)} {
+		for _, build := range []func(policy.Version) (*unstructured.Unstructured, error){rule.CEL, rule.Classic} {
+			built, err := build(version)
+			if errors.As(err, new(*policy.UnsupportedError)) {
+				continue
+			}
+			require.NoError(t, err)
+			objects = append(objects, built)
+		}
+	}
+	return objects
+}
+
+// Kyverno 1.15 loses what a synchronised GeneratingPolicy has made.
+func TestWhatIsGeneratedOnceNeedsNoSynchronisation(t *testing.T) {
+	quota := policy.DefaultResourceQuota{Name: "quota", Hard: corev1.ResourceList{"pods": resource.MustParse("4")}}
+	_, err := quota.CEL(policy.Kyverno(1, 15))
+	require.ErrorAs(t, err, new(*policy.UnsupportedError))
+	quota.Once = true
+	_, err = quota.CEL(policy.Kyverno(1, 15))
+	require.NoError(t, err)
 }
 
 func TestTheVersionDecidesTheKind(t *testing.T) {

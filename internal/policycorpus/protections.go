@@ -1,8 +1,40 @@
 package policycorpus
 
-import "github.com/controlbackbone/backbone/policy"
+import (
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/controlbackbone/backbone/policy"
+)
 
 // protections are the rules on the security of pods and hosts, and those that mutate, generate and clean up.
 var protections = map[string]policy.Rule{
 	"forbid-host-access": policy.ForbidHostAccess{Name: "forbid-host-access", ExemptNamespaces: []string{"argocd"}},
+	"pod-security-baseline": policy.PodSecurityStandard{
+		Name: "pod-security-baseline", Level: policy.PodSecurityBaseline, ExemptNamespaces: []string{"argocd"},
+	},
+	"pod-security-restricted": policy.PodSecurityStandard{Name: "pod-security-restricted", Level: policy.PodSecurityRestricted},
+	"default-network-policy":  policy.DefaultNetworkPolicy{Name: "default-network-policy", ExemptNamespaces: []string{"argocd"}},
+	"default-network-policy-once": policy.DefaultNetworkPolicy{
+		Name: "default-network-policy-once", Once: true, NetworkPolicy: "deny-all",
+		DNSNamespace: "dns", DNSPodLabels: map[string]string{"app": "coredns"},
+	},
+	"default-resource-quota": policy.DefaultResourceQuota{
+		Name: "default-resource-quota", ResourceQuota: "team",
+		Hard: corev1.ResourceList{"requests.cpu": resource.MustParse("4"), "count/deployments.apps": resource.MustParse("20")},
+	},
+	"default-limit-range": policy.DefaultLimitRange{
+		Name:            "default-limit-range",
+		DefaultRequests: corev1.ResourceList{"cpu": resource.MustParse("100m")},
+		DefaultLimits:   corev1.ResourceList{"cpu": resource.MustParse("1"), "memory": resource.MustParse("256Mi")},
+		Min:             corev1.ResourceList{"cpu": resource.MustParse("10m")},
+		Max:             corev1.ResourceList{"memory": resource.MustParse("4Gi")},
+	},
+	"default-role-binding": policy.DefaultRoleBinding{
+		Name: "default-role-binding", ClusterRole: "edit", RoleBinding: "deployers",
+		Subjects: []rbacv1.Subject{
+			{Kind: "Group", Name: "platform"}, {Kind: "ServiceAccount", Name: "deployer", Namespace: "cicd"},
+		},
+	},
 }

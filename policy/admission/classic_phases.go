@@ -124,11 +124,24 @@ var ruleTypes = map[engineapi.RuleType]RuleType{
 func verdictOf(policy PolicyRef, rule engineapi.RuleResponse) Verdict {
 	verdict := Verdict{
 		Policy: policy, Rule: rule.Name(), Type: ruleTypes[rule.RuleType()], Status: Status(rule.Status()),
-		Message: rule.Message(), Path: pathIn(rule.Message()), Properties: rule.Properties(), Generated: rule.GeneratedResources(),
+		Message: rule.Message(), Path: pathIn(rule.Message()), Properties: rule.Properties(),
 	}
 	for _, exception := range rule.Exceptions() {
 		verdict.Exceptions = append(verdict.Exceptions, exception.GetNamespace()+"/"+exception.GetName())
 	}
+	for _, obj := range rule.GeneratedResources() {
+		verdict.Generated = append(verdict.Generated, redecoded(obj))
+	}
 	verdict.Target, _, _ = rule.PatchedTarget()
 	return verdict
+}
+
+// redecoded returns the object as a client reads it, with whole numbers as integers.
+func redecoded(obj *unstructured.Unstructured) *unstructured.Unstructured {
+	out := &unstructured.Unstructured{}
+	raw, err := obj.MarshalJSON()
+	if err != nil || out.UnmarshalJSON(raw) != nil {
+		return obj // it lacks a kind, say; it is shown as it is
+	}
+	return out
 }
