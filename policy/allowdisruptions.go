@@ -49,9 +49,11 @@ func (r AllowDisruptions) WithAction(action Action) Rule {
 func (r AllowDisruptions) judgement() judgement {
 	const message = "A PodDisruptionBudget must let at least one pod be evicted: "
 	return judgement{
-		kinds:      []ResourceKind{{Group: "policy", Kind: "PodDisruptionBudget"}},
-		exempt:     withSystemNamespaces(r.ExemptNamespaces),
-		conditions: []NamedExpression{specChanged},
+		selection: selection{
+			kinds:      []ResourceKind{{Group: "policy", Kind: "PodDisruptionBudget"}},
+			exempt:     withSystemNamespaces(r.ExemptNamespaces),
+			conditions: []NamedExpression{specChanged},
+		},
 		checks: []Validation{
 			{
 				Expression: `!string(object.spec.?maxUnavailable.orValue(dyn(""))).matches("^0+%?$")`,

@@ -106,6 +106,9 @@ func (c *checker) checkCEL(root place, kind string) {
 			}
 		}
 	}
+	if kind == "MutatingPolicy" {
+		checkOldObjects(spec)
+	}
 	for _, mutation := range spec.Child("mutations").Items() {
 		c.checkExpression(mutation.Child("applyConfiguration", "expression"), roots.rest, variables)
 		c.checkExpression(mutation.Child("jsonPatch", "expression"), roots.rest, variables)
@@ -117,6 +120,25 @@ func (c *checker) checkCEL(root place, kind string) {
 	c.checkCELEvaluation(spec, kind)
 	if kind == "DeletingPolicy" {
 		checkCron(spec.Child("schedule"))
+	}
+}
+
+// checkOldObjects reports expressions for which the old object is always empty.
+func checkOldObjects(spec place) {
+	var expressions []place
+	for _, list := range []string{"matchConditions", "variables"} {
+		for _, item := range spec.Child(list).Items() {
+			expressions = append(expressions, item.Child("expression"))
+		}
+	}
+	for _, mutation := range spec.Child("mutations").Items() {
+		expressions = append(expressions, mutation.Child("applyConfiguration", "expression"), mutation.Child("jsonPatch", "expression"))
+	}
+	for _, at := range expressions {
+		tree, problem := parseCEL(at.Text())
+		if problem == "" && slices.Contains(referencesOf(tree).roots, "oldObject") {
+			at.Report(checkOldObject, "oldObject is empty here, on updates too")
+		}
 	}
 }
 

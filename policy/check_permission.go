@@ -57,7 +57,10 @@ var (
 func grantsOf(objects []*unstructured.Unstructured) grants {
 	namespaces := grant{[]string{""}, []string{"namespaces", "configmaps"}, readVerbs}
 	all := grants{
-		admissionController: slices.Concat(viewed, []grant{namespaces}),
+		admissionController: slices.Concat(viewed, []grant{
+			namespaces,
+			{[]string{"rbac.authorization.k8s.io"}, strings.Fields("roles clusterroles rolebindings clusterrolebindings"), readVerbs},
+		}),
 		backgroundController: slices.Concat(viewed, []grant{
 			namespaces,
 			{[]string{"networking.k8s.io"}, strings.Fields("ingresses ingressclasses networkpolicies"), writeVerbs},

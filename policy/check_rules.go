@@ -11,7 +11,7 @@ func CheckRules() []CheckRule {
 		checkBackgroundUser, checkNeverEvaluated, checkPermission, checkGeneratesItself,
 		checkOperator, checkOperatorDeprecated, checkOperation, checkPattern, checkContext,
 		checkDeprecatedField, checkFailOpen, checkTimeout, checkReach,
-		checkSchedule, checkSynchronize, checkNotRestored, checkExceptionTarget,
+		checkSchedule, checkSynchronize, checkNotRestored, checkExceptionTarget, checkOldObject,
 	}
 }
 
@@ -213,5 +213,12 @@ var (
 		Summary: "An exception names a policy or a rule that is not there.",
 		Fix:     "name the policy, and the rule as it is or with its autogen prefix",
 		Source:  "kyverno: pkg/engine/exceptions.go; pkg/cel/policies/vpol/engine/provider.go",
+	}
+
+	checkOldObject = finding.Rule{
+		Code: "POLICY091", Severity: finding.Warning,
+		Summary: "An expression of a MutatingPolicy looks at the old object, which Kyverno does not show it.",
+		Fix:     "decide by the object and the request, or use a ClusterPolicy",
+		Source:  "kyverno: pkg/cel/policies/mpol/compiler/policy.go",
 	}
 )

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -501,12 +502,45 @@ func TestRequiredRBACIsWhatIsMissing(t *testing.T) {
 }
 
 func TestCheckTakesTheRulesOfThisPackage(t *testing.T) {
-	objects, err := policy.Build(policy.Kyverno(1, 15),
-		policy.RequireLabels{Name: "labels", Labels: []policy.RequiredLabel{{Key: "owner"}, {Key: "stage", Values: []string{"dev"}}}},
-		policy.DefaultNetworkPolicy{Name: "network"},
-	)
-	require.NoError(t, err)
-	require.Empty(t, policy.Check(policy.Kyverno(1, 15), objects))
+	all := rules()
+	for name, rule := range conventions() {
+		all[name] = rule
+	}
+	for name, rule := range all {
+		for _, version := range []policy.Version{policy.Kyverno(1, 15), policy.Kyverno(1, 16)} {
+			for generation, build := range map[string]func(policy.Version) (*unstructured.Unstructured, error){
+				"CEL": rule.CEL, "classic": rule.Classic,
+			} {
+				built, err := build(version)
+				if errors.As(err, new(*policy.UnsupportedError)) {
+					continue
+				}
+				require.NoError(t, err)
+				for _, finding := range policy.Check(version, append(rule.RBAC(), built)) {
+					// Some of the samples do not exempt Argo CD's namespace.
+					require.Equal(t, "POLICY070", finding.Code, "%s, %s for %s: %s", name, generation, version, finding)
+				}
+			}
+		}
+	}
+}
+
+func TestCheckKnowsThatMutationsSeeNoOldObject(t *testing.T) {
+	const text = `apiVersion: policies.kyverno.io/v1alpha1
+kind: MutatingPolicy
+metadata: {name: m}
+spec:
+  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [UPDATE], resources: [configmaps]}]}
+  matchConditions: [{name: changed, expression: object.data != oldObject.data}]
+  variables: [{name: was, expression: oldObject.data}, {name: "is", expression: object.data}]
+  mutations:
+    - {patchType: JSONPatch, jsonPatch: {expression: '[JSONPatch{op: "add", path: "/data/was", value: variables.was.a}]'}}
+    - {patchType: JSONPatch, jsonPatch: {expression: '[JSONPatch{op: "add", path: "/data/was", value: oldObject.data.a}]'}}`
+	require.Equal(t, []found{
+		{"POLICY091", "MutatingPolicy m", "spec.matchConditions[0].expression"},
+		{"POLICY091", "MutatingPolicy m", "spec.mutations[1].jsonPatch.expression"},
+		{"POLICY091", "MutatingPolicy m", "spec.variables[0].expression"},
+	}, findings(policy.Kyverno(1, 15), documents(t, text)))
 }
 
 // FuzzCheck changes policies at random: no panic, and the order of the objects does not matter.

@@ -81,7 +81,7 @@ func (e *NotReadyError) Unwrap() error { return e.cause }
 const propagation = 250 * time.Millisecond
 
 // WaitReady watches the policies among the objects until Kyverno reports each of them ready (compiled, and its webhook
-// registered) and gives the API server a moment to act on the webhook, so that the next request meets the policy. With
+// registered, which for a MutatingPolicy is looked up in the cluster's MutatingWebhookConfigurations) and gives the API server a moment to act on the webhook, so that the next request meets the policy. With
 // several API servers, those that are behind may need longer. Other objects, such as ClusterRoles and exceptions, are
 // passed over.
 // When the context ends first, the error is a *NotReadyError.
@@ -96,7 +96,11 @@ func (c *Client) WaitReady(ctx context.Context, objects ...*unstructured.Unstruc
 	errs := make([]error, len(policies))
 	var group sync.WaitGroup
 	for i, policy := range policies {
-		group.Go(func() { reasons[i], errs[i] = c.waitOne(ctx, policy) })
+		group.Go(func() {
+			if reasons[i], errs[i] = c.waitOne(ctx, policy); errs[i] == nil && mutates(policy) {
+				reasons[i], errs[i] = c.waitServed(ctx, policy)
+			}
+		})
 	}
 	group.Wait()
 	notReady := &NotReadyError{cause: ctx.Err()}

@@ -1,6 +1,9 @@
 package policy
 
 import (
+	"maps"
+	"slices"
+
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -36,4 +39,23 @@ func clusterRole(name string, rules []rbacv1.PolicyRule, controllers ...controll
 	}
 	return object.New(rbacv1.SchemeGroupVersion.WithKind("ClusterRole"), object.Meta{Name: name, Labels: labels},
 		map[string]any{"rules": items})
+}
+
+// reportsRole returns the ClusterRole that lets Kyverno's reports controller look at resources, by group: a
+// ValidatingPolicy does not become ready without it (kyverno: pkg/controllers/policystatus/controller.go).
+func reportsRole(rule string, resources map[string][]string) *unstructured.Unstructured {
+	var rules []rbacv1.PolicyRule
+	for _, group := range slices.Sorted(maps.Keys(resources)) {
+		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{group}, Resources: resources[group], Verbs: readVerbs})
+	}
+	return clusterRole("kyverno:"+rule+":reports-controller", rules, reportsController)
+}
+
+// kindsRole is reportsRole for kinds.
+func kindsRole(rule string, kinds []ResourceKind) *unstructured.Unstructured {
+	resources := map[string][]string{}
+	for _, kind := range kinds {
+		resources[kind.Group] = append(resources[kind.Group], kind.resources()...)
+	}
+	return reportsRole(rule, resources)
 }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -35,13 +34,7 @@ func (r ImmutableLabels) Validate() field.ErrorList {
 	}
 	faults = append(faults, validateKeys(field.NewPath("labels"), r.Labels)...)
 	faults = append(faults, validateKeys(field.NewPath("annotations"), r.Annotations)...)
-	for i, kind := range r.Kinds {
-		at := field.NewPath("kinds").Index(i)
-		faults = append(faults, kind.validate(at)...)
-		if slices.ContainsFunc(r.Kinds[:i], kind.overlaps) {
-			faults = append(faults, field.Duplicate(at, kind.selector()))
-		}
-	}
+	faults = append(faults, validateKinds(field.NewPath("kinds"), r.Kinds)...)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 	return append(faults, validateAction(field.NewPath("action"), r.Action)...)
 }
@@ -61,11 +54,7 @@ func (r ImmutableLabels) RBAC() []*unstructured.Unstructured {
 	if len(r.Kinds) == 0 {
 		return nil
 	}
-	resources := map[string][]string{}
-	for _, kind := range r.Kinds {
-		resources[kind.Group] = append(resources[kind.Group], kind.resources()...)
-	}
-	return []*unstructured.Unstructured{reportsRole(r.Name, resources)}
+	return []*unstructured.Unstructured{kindsRole(r.Name, r.Kinds)}
 }
 
 // WithAction returns a copy of the rule with the action.
@@ -87,7 +76,8 @@ func (r ImmutableLabels) judgement() judgement {
 		kinds = []ResourceKind{namespaceKind}
 	}
 	return judgement{
-		kinds: kinds, operations: []string{"UPDATE"}, exempt: withSystemNamespaces(r.ExemptNamespaces), checks: checks,
+		selection: selection{kinds: kinds, operations: []string{"UPDATE"}, exempt: withSystemNamespaces(r.ExemptNamespaces)},
+		checks:    checks,
 	}
 }
 

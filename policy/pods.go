@@ -7,19 +7,43 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// podKinds are Pods and the kinds that hold a template of pods, except ReplicaSets: Kyverno's default configuration
+// podShape is where kinds have the spec of their pods.
+type podShape struct {
+	// name tells the rules of a ClusterPolicy apart.
+	name  string
+	kinds []ResourceKind
+	// path of the spec.
+	path []string
+	// immutable says that the spec cannot be changed later on.
+	immutable bool
+}
+
+// podShapes are Pods and the kinds that hold a template of pods, except ReplicaSets: Kyverno's default configuration
 // passes those over (kyverno: charts/kyverno/values.yaml, resourceFilters), and their pods are judged anyway. The kinds
 // are matched by name rather than by Kyverno's generation of rules for controllers, because that differs between the
 // generations of policies: for a ValidatingPolicy it knows no ReplicationController and leaves out ephemeral containers
 // (kyverno: pkg/cel/autogen/data.go, pkg/autogen/v1/autogen.go).
-var podKinds = []ResourceKind{
-	{Kind: "Pod"},
-	{Kind: "ReplicationController"},
-	{Group: "apps", Kind: "DaemonSet"},
-	{Group: "apps", Kind: "Deployment"},
-	{Group: "apps", Kind: "StatefulSet"},
-	{Group: "batch", Kind: "CronJob"},
-	{Group: "batch", Kind: "Job"},
+var podShapes = []podShape{
+	{name: "pods", kinds: []ResourceKind{{Kind: "Pod"}}, path: []string{"spec"}, immutable: true},
+	{name: "controllers", kinds: []ResourceKind{
+		{Kind: "ReplicationController"},
+		{Group: "apps", Kind: "DaemonSet"},
+		{Group: "apps", Kind: "Deployment"},
+		{Group: "apps", Kind: "StatefulSet"},
+	}, path: []string{"spec", "template", "spec"}},
+	{
+		name: "cron-jobs", kinds: []ResourceKind{{Group: "batch", Kind: "CronJob"}},
+		path: []string{"spec", "jobTemplate", "spec", "template", "spec"},
+	},
+	{name: "jobs", kinds: []ResourceKind{{Group: "batch", Kind: "Job"}}, path: []string{"spec", "template", "spec"}, immutable: true},
+}
+
+func podKinds() []ResourceKind {
+	var kinds []ResourceKind
+	for _, shape := range podShapes {
+		kinds = append(kinds, shape.kinds...)
+	}
+	return kinds
 }
 
 // systemNamespaces are exempt from every rule on what runs in a namespace: a cluster whose own components are denied
@@ -31,11 +55,13 @@ var systemNamespaces = []string{"kube-node-lease", "kube-public", "kube-system"}
 // that is new stops nobody from labelling or finishing what runs already.
 func judgePods(exempt []string, variables []NamedExpression, checks ...Validation) judgement {
 	return judgement{
-		kinds:  podKinds,
-		exempt: withSystemNamespaces(exempt),
-		conditions: []NamedExpression{{
-			Name: "pod-changed", Expression: `request.operation != "UPDATE" || ` + podSpec("object") + " != " + podSpec("oldObject"),
-		}},
+		selection: selection{
+			kinds:  podKinds(),
+			exempt: withSystemNamespaces(exempt),
+			conditions: []NamedExpression{{
+				Name: "pod-changed", Expression: `request.operation != "UPDATE" || ` + podSpec("object") + " != " + podSpec("oldObject"),
+			}},
+		},
 		variables: append([]NamedExpression{{Name: "pod", Expression: podSpec("object")}}, variables...),
 		checks:    checks,
 	}

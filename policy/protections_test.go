@@ -75,12 +75,29 @@ func TestDefaultResourceQuotaReportsItsFaults(t *testing.T) {
 	}
 }
 
-func TestGeneratingRulesReportTheirFaults(t *testing.T) {
+func TestRulesReportTheirFaults(t *testing.T) {
 	quantity := func(text string) corev1.ResourceList { return corev1.ResourceList{"cpu": resource.MustParse(text)} }
 	tests := map[string]struct {
 		rule policy.Rule
 		want []string
 	}{
+		"labels are added to kinds": {
+			policy.DefaultLabels{Name: "a"}, []string{"labels: FieldValueRequired", "kinds: FieldValueRequired"},
+		},
+		"labels and kinds are valid": {
+			policy.DefaultLabels{
+				Name: "a", Labels: map[string]string{"a b": "c"}, ExemptNamespaces: []string{"*"},
+				Kinds: []policy.ResourceKind{{}, {Kind: "Pod"}, {Kind: "Pod", Version: "v1"}},
+			},
+			[]string{
+				"labels: FieldValueInvalid", "kinds[0].kind: FieldValueRequired", "kinds[2]: FieldValueDuplicate",
+				"exemptNamespaces[0]: FieldValueInvalid",
+			},
+		},
+		"a pull policy is one of Kubernetes'": {
+			policy.ImagePullPolicy{Name: "a", PullPolicy: "Sometimes"}, []string{"pullPolicy: FieldValueNotSupported"},
+		},
+		"a rule has a name":      {policy.DefaultSecurityContext{}, []string{"name: FieldValueRequired"}},
 		"a range does something": {policy.DefaultLimitRange{Name: "a"}, []string{"defaultRequests: FieldValueRequired"}},
 		"a range rises": {
 			policy.DefaultLimitRange{

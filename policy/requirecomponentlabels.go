@@ -63,11 +63,13 @@ func (r RequireComponentLabels) judgement() judgement {
 		)
 	}
 	return judgement{
-		kinds:  componentKinds,
-		exempt: withSystemNamespaces(r.ExemptNamespaces),
-		conditions: []NamedExpression{{Name: "labels-changed", Expression: `request.operation != "UPDATE" || ` +
-			"object.metadata.?labels != oldObject.metadata.?labels || " +
-			template + ".?labels != oldObject.spec.template.?metadata.?labels"}},
+		selection: selection{
+			kinds:  componentKinds,
+			exempt: withSystemNamespaces(r.ExemptNamespaces),
+			conditions: []NamedExpression{{Name: "labels-changed", Expression: `request.operation != "UPDATE" || ` +
+				"object.metadata.?labels != oldObject.metadata.?labels || " +
+				template + ".?labels != oldObject.spec.template.?metadata.?labels"}},
+		},
 		checks: checks,
 	}
 }

@@ -92,11 +92,13 @@ func (r RequireDisruptionBudget) WithAction(action Action) Rule {
 
 func (r RequireDisruptionBudget) judgement() judgement {
 	return judgement{
-		kinds:  []ResourceKind{{Group: "apps", Kind: "Deployment"}, {Group: "apps", Kind: "StatefulSet"}},
-		exempt: withSystemNamespaces(r.ExemptNamespaces),
-		conditions: []NamedExpression{
-			specChanged,
-			{Name: "replicated", Expression: "object.spec.?replicas.orValue(1) > 1"},
+		selection: selection{
+			kinds:  []ResourceKind{{Group: "apps", Kind: "Deployment"}, {Group: "apps", Kind: "StatefulSet"}},
+			exempt: withSystemNamespaces(r.ExemptNamespaces),
+			conditions: []NamedExpression{
+				specChanged,
+				{Name: "replicated", Expression: "object.spec.?replicas.orValue(1) > 1"},
+			},
 		},
 		variables: []NamedExpression{
 			{Name: "labels", Expression: "object.spec.template.?metadata.?labels.orValue({})"},

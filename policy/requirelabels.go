@@ -75,7 +75,7 @@ func (r RequireLabels) judgement() judgement {
 	for i, label := range r.Labels {
 		checks[i] = label.check("A namespace", "object.metadata")
 	}
-	return judgement{kinds: []ResourceKind{namespaceKind}, exempt: exempt(r.ExemptNamespaces), checks: checks}
+	return judgement{selection: selection{kinds: []ResourceKind{namespaceKind}, exempt: exempt(r.ExemptNamespaces)}, checks: checks}
 }
 
 // check requires the label in the metadata that an expression gives; subject says whose it is.

@@ -78,14 +78,16 @@ func (r RequireReplicas) judgement() judgement {
 		})
 	}
 	return judgement{
-		kinds: []ResourceKind{
-			{Group: "apps", Kind: "Deployment"},
-			{Group: "apps", Kind: "StatefulSet"},
-			{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"},
-			{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"},
+		selection: selection{
+			kinds: []ResourceKind{
+				{Group: "apps", Kind: "Deployment"},
+				{Group: "apps", Kind: "StatefulSet"},
+				{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"},
+				{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"},
+			},
+			exempt:     withSystemNamespaces(r.ExemptNamespaces),
+			conditions: conditions,
 		},
-		exempt:     withSystemNamespaces(r.ExemptNamespaces),
-		conditions: conditions,
 		variables: []NamedExpression{{
 			Name:       "replicas",
 			Expression: autoscaler + " ? object.spec.?minReplicas.orValue(1) : object.spec.?replicas.orValue(1)",

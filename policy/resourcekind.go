@@ -70,6 +70,18 @@ func (k ResourceKind) overlaps(other ResourceKind) bool {
 	return k.Group == other.Group && k.version() == other.version() && k.resource() == other.resource()
 }
 
+// validateKinds reports faults of kinds, and kinds that are there twice.
+func validateKinds(path *field.Path, kinds []ResourceKind) field.ErrorList {
+	var faults field.ErrorList
+	for i, kind := range kinds {
+		faults = append(faults, kind.validate(path.Index(i))...)
+		if slices.ContainsFunc(kinds[:i], kind.overlaps) {
+			faults = append(faults, field.Duplicate(path.Index(i), kind.selector()))
+		}
+	}
+	return faults
+}
+
 func (k ResourceKind) validate(path *field.Path) field.ErrorList {
 	var faults field.ErrorList
 	invalid := func(name, value string, messages []string) {

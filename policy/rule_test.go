@@ -32,6 +32,14 @@ func rules() map[string]policy.Rule {
 		"pod-security-standard": policy.PodSecurityStandard{
 			Name: "pod-security", Level: policy.PodSecurityRestricted, ExemptNamespaces: []string{"argocd"},
 		},
+		"default-labels": policy.DefaultLabels{
+			Name: "default-labels", Labels: map[string]string{"example.com/cost-centre": "none", "team": "platform"},
+			Kinds: []policy.ResourceKind{{Kind: "Namespace"}, {Group: "gateway.networking.k8s.io", Kind: "Gateway"}},
+		},
+		"default-security-context": policy.DefaultSecurityContext{
+			Name: "default-security-context", ExemptNamespaces: []string{"argocd"},
+		},
+		"image-pull-policy":      policy.ImagePullPolicy{Name: "image-pull-policy"},
 		"default-network-policy": policy.DefaultNetworkPolicy{Name: "default-network-policy"},
 		"default-network-policy-full": policy.DefaultNetworkPolicy{
 			Name: "deny-all", NetworkPolicy: "deny-all", ExemptNamespaces: []string{"argocd"}, DNSNamespace: "dns",

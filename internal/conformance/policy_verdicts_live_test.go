@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
@@ -111,24 +115,25 @@ func (s *verdictStage) compare(t *testing.T, sample policycorpus.Sample, obj *un
 	for _, neighbour := range sample.Cluster {
 		s.create(t, neighbour)
 	}
-	enforce(t, s.client, append(sample.Rule.RBAC(), obj)...)
 	data := append([]*unstructured.Unstructured{s.configuration}, policycorpus.Namespaces(t)...)
 	engine, err := admission.New([]*unstructured.Unstructured{obj}, admission.Options{
 		Data: admission.Data{Objects: append(data, sample.Cluster...)},
 	})
 	require.NoError(t, err)
+	mutated := s.mutated(t, engine, sample)
+	enforce(t, s.client, append(sample.Rule.RBAC(), obj)...)
 	for _, request := range s.requests {
-		err := s.send(t.Context(), request)
+		stored, err := s.send(t.Context(), request)
+		if want, known := mutated[request.name]; known {
+			require.NoError(t, err, request.name)
+			require.Equal(t, want, withoutChance(t, stored), request.name)
+		}
 		if err != nil {
 			// What the API server itself refuses is no verdict.
 			require.True(t, apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || strings.Contains(err.Error(), "admission webhook"),
 				"%s: %v", request.name, err)
 		}
-		response, evalErr := engine.Evaluate(t.Context(), admission.Request{
-			Operation: admission.Operation(request.Operation), Object: request.Object, OldObject: request.Old, Subresource: request.Subresource,
-			User: admission.User{Name: "admin", Groups: []string{"system:masters", "system:authenticated"}},
-		})
-		require.NoError(t, evalErr, request.name)
+		response := evaluate(t, engine, request)
 		require.Equal(t, err == nil, response.Allowed(), "%s: %v; offline: %v", request.name, err, response.Verdicts)
 		for _, denial := range response.Denials() {
 			require.ErrorContains(t, err, denial.Policy.Name, request.name)
@@ -137,7 +142,88 @@ func (s *verdictStage) compare(t *testing.T, sample policycorpus.Sample, obj *un
 			}
 		}
 	}
+	for i, item := range sample.Cases {
+		if item.Expect == policycorpus.Generated {
+			s.compareGenerated(t, engine, item.Object, fmt.Sprintf("%s-%d-%s", sample.Name, i, strings.ToLower(obj.GetKind())))
+		}
+	}
 	return len(s.requests)
+}
+
+func evaluate(t *testing.T, engine *admission.Engine, request verdictRequest) *admission.Response {
+	t.Helper()
+	response, err := engine.Evaluate(t.Context(), admission.Request{
+		Operation: admission.Operation(request.Operation), Object: request.Object, OldObject: request.Old, Subresource: request.Subresource,
+		User: admission.User{Name: "admin", Groups: []string{"system:masters", "system:authenticated"}},
+	})
+	require.NoError(t, err, request.name)
+	return response
+}
+
+// mutated returns what the API server would store, by the requests' names, if it were sent what the engine makes of each
+// object that is created. The policy is not in force yet, and a sample without a mutation has none.
+func (s *verdictStage) mutated(t *testing.T, engine *admission.Engine, sample policycorpus.Sample) map[string]string {
+	t.Helper()
+	isMutated := func(item policycorpus.Case) bool { return item.Expect == policycorpus.Mutated }
+	if !slices.ContainsFunc(sample.Cases, isMutated) {
+		return nil
+	}
+	out := map[string]string{}
+	for _, request := range s.requests {
+		if request.Operation != "CREATE" {
+			continue
+		}
+		request.Object = evaluate(t, engine, request).Object
+		if stored, err := s.send(t.Context(), request); err == nil && stored != nil {
+			out[request.name] = withoutChance(t, stored)
+		}
+	}
+	require.NotEmpty(t, out)
+	return out
+}
+
+// chance is what the API server draws.
+var chance = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|kube-api-access-[a-z0-9]{5}`)
+
+// withoutChance returns the object as JSON, apart from what differs from request to request.
+func withoutChance(t *testing.T, obj *unstructured.Unstructured) string {
+	t.Helper()
+	obj = obj.DeepCopy()
+	obj.SetManagedFields(nil)
+	obj.SetCreationTimestamp(metav1.Time{})
+	if obj.GetKind() == "Job" {
+		// The API server adds labels to those of the pods, which are a Job's own for as long as no webhook answers.
+		obj.SetLabels(nil)
+	}
+	raw, err := obj.MarshalJSON()
+	require.NoError(t, err)
+	return chance.ReplaceAllString(string(raw), "chance")
+}
+
+// compareGenerated makes a Namespace and waits for the objects that the engine generates for it, as the API server stores
+// them.
+func (s *verdictStage) compareGenerated(t *testing.T, engine *admission.Engine, namespace *unstructured.Unstructured, name string) {
+	t.Helper()
+	trigger := namespace.DeepCopy()
+	trigger.SetName(name)
+	offline := evaluate(t, engine, verdictRequest{name, policycorpus.Case{Operation: "CREATE", Object: trigger}})
+	require.NotEmpty(t, offline.Generated)
+	s.create(t, trigger)
+	for _, obj := range offline.Generated {
+		live := obj.DeepCopy()
+		require.Eventually(t, func() bool {
+			return s.client.Get(t.Context(), client.ObjectKeyFromObject(obj), live) == nil
+		}, time.Minute, 100*time.Millisecond, "%s %s/%s", obj.GetKind(), obj.GetNamespace(), obj.GetName())
+		want := obj.DeepCopy()
+		want.SetName("") // with the API server's defaults, under a name of its own
+		want.SetGenerateName("offline-")
+		require.NoError(t, s.client.Create(t.Context(), want, client.DryRunAll))
+		for _, one := range []*unstructured.Unstructured{want, live} {
+			delete(one.Object, "metadata")
+			delete(one.Object, "status")
+		}
+		require.Equal(t, want.Object, live.Object)
+	}
 }
 
 // unfolded undoes the line breaks and quotes of the YAML in which classic denials come.
@@ -145,26 +231,29 @@ func unfolded(text string) string {
 	return strings.Join(strings.Fields(strings.NewReplacer("'", "", `"`, "", "\\", "").Replace(text)), " ")
 }
 
-// send asks for the request, without its having an effect.
-func (s *verdictStage) send(ctx context.Context, request verdictRequest) error {
+// send asks for the request, without its having an effect, and returns what would be stored. That is nil for an object
+// that is there already: the names of the corpus are not unique, and admission comes before the name is looked up.
+func (s *verdictStage) send(ctx context.Context, request verdictRequest) (*unstructured.Unstructured, error) {
 	switch request.Operation {
 	case "DELETE":
-		return s.client.Delete(ctx, request.Old.DeepCopy(), client.DryRunAll)
+		return nil, s.client.Delete(ctx, request.Old.DeepCopy(), client.DryRunAll)
 	case "UPDATE":
 		change, err := patchOf(request)
 		if err != nil {
-			return err
+			return nil, err
 		}
+		stored := request.Old.DeepCopy()
 		if request.Subresource != "" {
-			return s.client.SubResource(request.Subresource).Patch(ctx, request.Old.DeepCopy(), change, client.DryRunAll)
+			return stored, s.client.SubResource(request.Subresource).Patch(ctx, stored, change, client.DryRunAll)
 		}
-		return s.client.Patch(ctx, request.Old.DeepCopy(), change, client.DryRunAll)
+		return stored, s.client.Patch(ctx, stored, change, client.DryRunAll)
 	default:
-		err := s.client.Create(ctx, request.Object.DeepCopy(), client.DryRunAll)
+		stored := request.Object.DeepCopy()
+		err := s.client.Create(ctx, stored, client.DryRunAll)
 		if apierrors.IsAlreadyExists(err) {
-			return nil // The names of the corpus are not unique. Admission comes before the name is looked up.
+			return nil, nil //nolint:nilnil // there is no object, and it is no error
 		}
-		return err
+		return stored, err
 	}
 }
 

@@ -15,7 +15,17 @@ var protections = map[string]policy.Rule{
 		Name: "pod-security-baseline", Level: policy.PodSecurityBaseline, ExemptNamespaces: []string{"argocd"},
 	},
 	"pod-security-restricted": policy.PodSecurityStandard{Name: "pod-security-restricted", Level: policy.PodSecurityRestricted},
-	"default-network-policy":  policy.DefaultNetworkPolicy{Name: "default-network-policy", ExemptNamespaces: []string{"argocd"}},
+	"default-labels": policy.DefaultLabels{
+		Name: "default-labels", Labels: map[string]string{"example.com/cost-centre": "none", "team": "platform"},
+		Kinds:            []policy.ResourceKind{{Kind: "Namespace"}, {Kind: "Pod"}, {Group: "apps", Kind: "Deployment"}},
+		ExemptNamespaces: []string{"argocd"},
+	},
+	"default-security-context": policy.DefaultSecurityContext{
+		Name: "default-security-context", ExemptNamespaces: []string{"argocd"},
+	},
+	"image-pull-policy":      policy.ImagePullPolicy{Name: "image-pull-policy", ExemptNamespaces: []string{"argocd"}},
+	"image-pull-if-missing":  policy.ImagePullPolicy{Name: "image-pull-if-missing", PullPolicy: corev1.PullIfNotPresent, Digests: true},
+	"default-network-policy": policy.DefaultNetworkPolicy{Name: "default-network-policy", ExemptNamespaces: []string{"argocd"}},
 	"default-network-policy-once": policy.DefaultNetworkPolicy{
 		Name: "default-network-policy-once", Once: true, NetworkPolicy: "deny-all",
 		DNSNamespace: "dns", DNSPodLabels: map[string]string{"app": "coredns"},

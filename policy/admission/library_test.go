@@ -62,6 +62,10 @@ func judge(t *testing.T, engine *admission.Engine, item policycorpus.Case) {
 		if diff := cmp.Diff(item.Want[0].Object, response.Object.Object); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
+		request := requestOf(item)
+		request.Object = response.Object
+		again := admission.RequireAllowed(t, engine, request)
+		require.Equal(t, response.Object.Object, again.Object.Object, "the mutation is not idempotent")
 	case policycorpus.Generated:
 		response := admission.RequireAllowed(t, engine, requestOf(item))
 		if diff := cmp.Diff(contents(item.Want), contents(response.Generated)); diff != "" {
