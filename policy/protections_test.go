@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -9,6 +10,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/controlbackbone/backbone/policy"
 )
@@ -81,6 +83,31 @@ func TestRulesReportTheirFaults(t *testing.T) {
 		rule policy.Rule
 		want []string
 	}{
+		"hosts are owned": {policy.OwnHosts{Name: "a"}, []string{"hosts: FieldValueRequired"}},
+		"hosts have one owner": {
+			policy.OwnHosts{
+				Name: "a", Hosts: map[string][]string{"a": {"x.example.com", "*."}, "b": {"x.example.com"}, "C": nil},
+				Domains: []string{"*.example.com"}, Action: "Block",
+			},
+			[]string{
+				"hosts[C]: FieldValueInvalid", "hosts[a][1]: FieldValueInvalid", "hosts[b][0]: FieldValueDuplicate",
+				"domains[0]: FieldValueInvalid", "action: FieldValueNotSupported",
+			},
+		},
+		"a cleanup leaves something": {
+			policy.Cleanup{Name: "a", Kind: policy.ResourceKind{Kind: "Pod"}, Schedule: "@hourly"},
+			[]string{"olderThan: FieldValueRequired"},
+		},
+		"a cleanup has a schedule, and its time runs forward": {
+			policy.Cleanup{
+				Name: "a", OlderThan: -time.Hour, Propagation: "Later", ExemptNamespaces: []string{"*"},
+				Selector: &metav1.LabelSelector{},
+			},
+			[]string{
+				"kind.kind: FieldValueRequired", "selector: FieldValueRequired", "olderThan: FieldValueInvalid",
+				"schedule: FieldValueRequired", "propagation: FieldValueNotSupported", "exemptNamespaces[0]: FieldValueInvalid",
+			},
+		},
 		"labels are added to kinds": {
 			policy.DefaultLabels{Name: "a"}, []string{"labels: FieldValueRequired", "kinds: FieldValueRequired"},
 		},

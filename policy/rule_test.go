@@ -3,6 +3,7 @@ package policy_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -10,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -31,6 +33,18 @@ func rules() map[string]policy.Rule {
 		"forbid-host-access": policy.ForbidHostAccess{Name: "forbid-host-access", ExemptNamespaces: []string{"argocd"}},
 		"pod-security-standard": policy.PodSecurityStandard{
 			Name: "pod-security", Level: policy.PodSecurityRestricted, ExemptNamespaces: []string{"argocd"},
+		},
+		"own-hosts": policy.OwnHosts{
+			Name: "own-hosts", Hosts: map[string][]string{"shop": {"shop.example.com"}, "billing": {"*.billing.example.com"}},
+			Domains: []string{"apps.example.com"}, GatewayAPI: true, ExemptNamespaces: []string{"argocd"},
+		},
+		"cleanup-jobs": policy.Cleanup{
+			Name: "cleanup-jobs", Kind: policy.ResourceKind{Group: "batch", Kind: "Job"}, Finished: true, Schedule: "0 * * * *",
+			Propagation: metav1.DeletePropagationBackground, ExemptNamespaces: []string{"cicd"},
+		},
+		"cleanup-previews": policy.Cleanup{
+			Name: "cleanup-previews", Kind: policy.ResourceKind{Kind: "Namespace"}, OlderThan: 72 * time.Hour, Schedule: "30 3 * * *",
+			Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"preview": "true"}},
 		},
 		"default-labels": policy.DefaultLabels{
 			Name: "default-labels", Labels: map[string]string{"example.com/cost-centre": "none", "team": "platform"},

@@ -12,9 +12,11 @@ import (
 
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/stretchr/testify/require"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -69,6 +71,13 @@ func newVerdictStage(t *testing.T, c client.WithWatch) *verdictStage {
 		stage.create(t, namespace)
 	}
 	for _, sample := range stage.samples {
+		for _, obj := range sample.Cluster {
+			if obj.GetKind() == "CustomResourceDefinition" {
+				stage.createKind(t, obj)
+			}
+		}
+	}
+	for _, sample := range stage.samples {
 		for i, item := range sample.Cases {
 			request := verdictRequest{name: sample.Name + ": " + item.Name, Case: item}
 			if item.Old != nil {
@@ -108,6 +117,18 @@ func (s *verdictStage) create(t *testing.T, obj *unstructured.Unstructured) {
 	t.Cleanup(func() {
 		require.NoError(t, client.IgnoreNotFound(s.client.Delete(context.Background(), stored, client.GracePeriodSeconds(0))))
 	})
+}
+
+// createKind makes a kind, and waits until the API server serves it.
+func (s *verdictStage) createKind(t *testing.T, crd *unstructured.Unstructured) {
+	t.Helper()
+	s.create(t, crd)
+	var typed apiextensionsv1.CustomResourceDefinition
+	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(crd.Object, &typed))
+	list := &unstructured.UnstructuredList{}
+	list.SetAPIVersion(typed.Spec.Group + "/" + typed.Spec.Versions[0].Name)
+	list.SetKind(typed.Spec.Names.ListKind)
+	require.Eventually(t, func() bool { return s.client.List(t.Context(), list) == nil }, 30*time.Second, 100*time.Millisecond)
 }
 
 // compare puts one policy in force and asks about every request.

@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/controlbackbone/backbone/policy"
 )
@@ -15,6 +16,28 @@ var protections = map[string]policy.Rule{
 		Name: "pod-security-baseline", Level: policy.PodSecurityBaseline, ExemptNamespaces: []string{"argocd"},
 	},
 	"pod-security-restricted": policy.PodSecurityStandard{Name: "pod-security-restricted", Level: policy.PodSecurityRestricted},
+	"cleanup-jobs": policy.Cleanup{
+		Name: "cleanup-jobs", Kind: policy.ResourceKind{Group: "batch", Kind: "Job"}, Finished: true, Schedule: "0 * * * *",
+		ExemptNamespaces: []string{"argocd"},
+	},
+	"cleanup-pods": policy.Cleanup{
+		Name: "cleanup-pods", Kind: policy.ResourceKind{Kind: "Pod"}, Finished: true, Schedule: "0 * * * *",
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "batch"}},
+	},
+	"cleanup-namespaces": policy.Cleanup{
+		Name: "cleanup-namespaces", Kind: policy.ResourceKind{Kind: "Namespace"}, Schedule: "30 3 * * *",
+		Selector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{
+			{Key: "preview", Operator: metav1.LabelSelectorOpExists},
+		}},
+		ExemptNamespaces: []string{"argocd"},
+	},
+	"own-hosts": policy.OwnHosts{
+		Name:             "own-hosts",
+		Hosts:            map[string][]string{"shop": {"shop.example.com", "*.shop.example.com"}, "billing": {"billing.example.com"}},
+		Domains:          []string{"apps.example.com"},
+		GatewayAPI:       true,
+		ExemptNamespaces: []string{"argocd"},
+	},
 	"default-labels": policy.DefaultLabels{
 		Name: "default-labels", Labels: map[string]string{"example.com/cost-centre": "none", "team": "platform"},
 		Kinds:            []policy.ResourceKind{{Kind: "Namespace"}, {Kind: "Pod"}, {Group: "apps", Kind: "Deployment"}},

@@ -47,7 +47,12 @@ func (d *deletingPolicies) evaluate(ctx context.Context, c *celPolicies, work *e
 		if policy.only != "" && policy.only != work.object.GetNamespace() {
 			continue
 		}
-		if c.concerns(policy.celPolicy, work) && !w.admits(policy.celPolicy, Cleanup, false) {
+		concerned := c.concerns(policy.celPolicy, work)
+		if concerned && !w.admits(policy.celPolicy, Cleanup, false) {
+			continue
+		}
+		if !concerned && !c.options.AsCommandLine {
+			w.addDeletion(policy, dpolengine.EngineResponse{}, nil)
 			continue
 		}
 		engine := dpolengine.NewEngine(w.resolve, c.cluster.mapper, w.context, c.matcher)

@@ -28,6 +28,7 @@ import (
 // classicPolicies are those of kyverno.io, evaluated by Kyverno's engine.
 type classicPolicies struct {
 	policies      []classicPolicy
+	cleanups      []cleanupPolicy
 	exceptions    exceptionList
 	configuration config.Configuration
 	jmespath      jmespath.Interface
@@ -61,6 +62,12 @@ func compileClassic(sorted sortedPolicies, cluster *cluster, options Options) (*
 	}
 	var errs []error
 	for _, obj := range sorted.classic {
+		if isCleanup(obj.GetKind()) {
+			policy, err := compileCleanup(obj)
+			out.cleanups = append(out.cleanups, policy)
+			errs = append(errs, err)
+			continue
+		}
 		policy, err := compileClassicPolicy(obj)
 		if err != nil {
 			errs = append(errs, err)

@@ -79,7 +79,7 @@ func (e *Engine) phases() []phase {
 		{Mutate, e.classic.mutate, true}, {Mutate, e.native.mutate, false}, {Mutate, e.cel.mutate, true},
 		{VerifyImage, e.classic.verifyImages, true}, {VerifyImage, e.cel.verifyImages, true},
 		{Validate, e.classic.validate, true}, {Validate, e.native.validate, false}, {Validate, e.cel.validate, true},
-		{Generate, e.cel.generate, true}, {Generate, e.classic.generate, true}, {Cleanup, e.cel.delete, false},
+		{Generate, e.cel.generate, true}, {Generate, e.classic.generate, true}, {Cleanup, e.classic.cleanup, false}, {Cleanup, e.cel.delete, false},
 	}
 }
 

@@ -50,7 +50,9 @@ func (e *Engine) Judge(ctx context.Context, documents []Document) (*Report, erro
 
 func (e *Engine) judge(ctx context.Context, document Document) Judgement {
 	out := Judgement{Document: document}
-	response, err := e.Evaluate(ctx, Request{Object: document.Object})
+	// No creation is a cleanup.
+	request := Request{Object: document.Object, Only: []RuleType{Mutate, VerifyImage, Validate, Generate}}
+	response, err := e.Evaluate(ctx, request)
 	if err != nil {
 		out.Err = err
 		return out

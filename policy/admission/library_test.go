@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -217,6 +218,28 @@ func TestManifestsThatNotEveryServerAcceptsAreJudged(t *testing.T) {
 				admission.RequireDenied(t, engine, request)
 			})
 		}
+	}
+}
+
+// A DeletingPolicy of Kyverno 1.15 has no clock.
+func TestCleanupByAge(t *testing.T) {
+	rule := policy.Cleanup{
+		Name: "old", Kind: policy.ResourceKind{Kind: "Namespace"}, OlderThan: 72 * time.Hour, Schedule: "@daily",
+	}
+	_, err := rule.CEL(policy.Kyverno(1, 15))
+	require.ErrorAs(t, err, new(*policy.UnsupportedError))
+	obj, err := rule.Classic(policy.Kyverno(1, 15))
+	require.NoError(t, err)
+	engine, err := admission.New([]*unstructured.Unstructured{obj}, admission.Options{})
+	require.NoError(t, err)
+	for age, want := range map[time.Duration]admission.Status{71 * time.Hour: admission.Fail, 73 * time.Hour: admission.Pass} {
+		namespace := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{
+			"name": "orders", "creationTimestamp": time.Now().Add(-age).UTC().Format(time.RFC3339),
+		}}}
+		response, err := engine.Evaluate(t.Context(), admission.Request{Object: namespace})
+		require.NoError(t, err)
+		require.Len(t, response.Verdicts, 1)
+		require.Equal(t, want, response.Verdicts[0].Status, "%s: %s", age, response.Verdicts[0].Message)
 	}
 }
 

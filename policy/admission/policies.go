@@ -30,7 +30,7 @@ func sortPolicies(policies, exceptions []*unstructured.Unstructured) (sortedPoli
 		}
 		gvk := obj.GroupVersionKind()
 		switch {
-		case gvk.Group == classicGroup && (gvk.Kind == "ClusterPolicy" || gvk.Kind == "Policy"):
+		case gvk.Group == classicGroup && (gvk.Kind == "ClusterPolicy" || gvk.Kind == "Policy" || isCleanup(gvk.Kind)):
 			sorted.classic = append(sorted.classic, obj)
 		case gvk.Group == celGroup && gvk.Kind != "PolicyException":
 			sorted.cel = append(sorted.cel, obj)

@@ -40,6 +40,10 @@ func decode(obj *unstructured.Unstructured, into any) error {
 		}
 	}
 	delete(known.Object, "status")
+	if isCleanup(known.GetKind()) {
+		// The command line, whose schemas these are, does not know the kinds. They have no defaults.
+		return decodeStrictly(known, obj, into)
+	}
 	document, err := known.MarshalJSON()
 	if err != nil {
 		return &CompileError{Policy: refOf(obj), Err: err}
@@ -54,8 +58,13 @@ func decode(obj *unstructured.Unstructured, into any) error {
 	if err != nil {
 		return &CompileError{Policy: refOf(obj), Err: err}
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(defaulted.Object, into, true); err != nil {
-		return &CompileError{Policy: refOf(obj), Err: err}
+	return decodeStrictly(&defaulted, obj, into)
+}
+
+// decodeStrictly reports fields that the type does not have as faults of the policy.
+func decodeStrictly(from, policy *unstructured.Unstructured, into any) error {
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(from.Object, into, true); err != nil {
+		return &CompileError{Policy: refOf(policy), Err: err}
 	}
 	return nil
 }
