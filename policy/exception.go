@@ -31,7 +31,9 @@ const ttlLayout = "2006-01-02T150405Z"
 // the namespaces that its configuration names.
 //
 // At its end Kyverno's cleanup controller deletes the exception. One from rules in the older generation ends by itself
-// as well, without that controller; those of policies.kyverno.io have no clock.
+// as well, without that controller. Those of policies.kyverno.io have no clock, and Kyverno 1.15 now and then heeds one
+// that is deleted until its policy is next written, because it looks it up in a second cache, which may be behind
+// (kyverno: pkg/cel/policies/vpol/engine/provider.go, reconciler.go).
 type Exception struct {
 	// Name of the exception. Required.
 	Name string
