@@ -11,6 +11,7 @@ import (
 	"github.com/controlbackbone/backbone/internal/finding"
 	"github.com/controlbackbone/backbone/internal/golden"
 	"github.com/controlbackbone/backbone/policy"
+	"github.com/controlbackbone/backbone/policy/admission"
 )
 
 // checks are the rules of every package that checks a set of objects.
@@ -20,6 +21,7 @@ var checks = []struct {
 }{
 	{"gitops.Check", gitops.Rules()},
 	{"policy.Check", policy.CheckRules()},
+	{"admission.Check", admission.CheckRules()},
 }
 
 // TestChecksDocumentIsWhatTheCodeChecks keeps docs/checks.md; make generate writes it.
