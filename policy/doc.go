@@ -5,6 +5,11 @@
 // platform and a Kyverno version and returns everything to apply: each rule in the newest generation that the version
 // offers, in the right API version, with the permissions that Kyverno's controllers need for it.
 //
+// Rules judge requests (such as [RequireLabels], [PodSecurityStandard] or [OwnHosts]), change them ([DefaultLabels],
+// [DefaultSecurityContext], [ImagePullPolicy]), generate objects in each Namespace ([DefaultNetworkPolicy] and others) and
+// delete what has served its purpose ([Cleanup]). An [Exception] exempts from rules for a time. For everything else there
+// are builders with all the fields of each kind, such as [ValidatingPolicy] and [ClusterPolicy].
+//
 // Validate reports all faults of a rule at once; a fault's path names the Go field in lower camel case, with indices and
 // keys in brackets: `labels[0].key`.
 //

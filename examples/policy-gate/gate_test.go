@@ -89,6 +89,13 @@ func TestWithoutArgumentsItShowsItself(t *testing.T) {
 	require.Contains(t, out, "4 objects: 2 admitted, 2 denied.")
 }
 
+// pulled asks for what the API server fills in by default.
+const (
+	pulled = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: pulled}\nspec: {rules: [{name: r, match: {any: [{resources: {kinds: [Pod]}}]}, " +
+		"validate: {failureAction: Enforce, message: Pull, pattern: {spec: {containers: [{imagePullPolicy: Always}]}}}}]}\n"
+	app = "{apiVersion: v1, kind: Pod, metadata: {name: app, namespace: shop}, spec: {containers: [{name: app, image: app}]}}\n"
+)
+
 func TestTheExitCodeIsTheAnswer(t *testing.T) {
 	tests := map[string]struct {
 		files     map[string]string
@@ -103,6 +110,9 @@ func TestTheExitCodeIsTheAnswer(t *testing.T) {
 		"data that is missing":           {map[string]string{"p/p.yaml": context, "m/m.yaml": owned}, nil, 1, "ConfigMap platform/teams is not in the data"},
 		"data that is given":             {map[string]string{"p/p.yaml": context, "m/m.yaml": owned, "d/d.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: teams, namespace: platform}\ndata: {closed: 'no'}\n"}, []string{"--data", "d"}, 0, "1 admitted"},
 		"an exception":                   {map[string]string{"p/p.yaml": ownerPolicy, "m/m.yaml": strings.Replace(orphan, "name: b", "name: b, namespace: x", 1), "e.yaml": "apiVersion: kyverno.io/v2\nkind: PolicyException\nmetadata: {name: e, namespace: x}\nspec: {exceptions: [{policyName: owner, ruleNames: [has-owner]}], match: {any: [{resources: {kinds: [ConfigMap]}}]}}\n"}, []string{"--exceptions", "e.yaml"}, 0, "1 skipped"},
+		"a field that is left out":       {map[string]string{"p/p.yaml": pulled, "m/m.yaml": app}, nil, 2, "Pod shop/app is denied"},
+		"a default":                      {map[string]string{"p/p.yaml": pulled, "m/m.yaml": app}, []string{"--defaults"}, 0, "1 admitted"},
+		"what no default can fill in":    {map[string]string{"p/p.yaml": pulled, "m/m.yaml": strings.NewReplacer("[{", "{", "}]", "}").Replace(app)}, []string{"--defaults"}, 1, "m.yaml:1: "},
 		"a folder that is not there":     {map[string]string{"p/p.yaml": ownerPolicy}, nil, 1, "m: load manifests: "},
 		"YAML that is broken":            {map[string]string{"p/p.yaml": ownerPolicy, "m/m.yaml": owned + "---\napiVersion: v1\n  kind: x\n"}, nil, 1, "m.yaml:5: yaml: line 6"},
 		"a document that is no object":   {map[string]string{"p/p.yaml": ownerPolicy, "m/values.yaml": "replicas: 1\n"}, nil, 1, "values.yaml:1: it is no Kubernetes object"},

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/controlbackbone/backbone/policy/admission"
+	"github.com/controlbackbone/backbone/policy/admission/defaulting"
 )
 
 // inputs are what is judged, and by what.
@@ -39,6 +40,9 @@ func (o options) read(ctx context.Context) (*inputs, error) {
 	} else {
 		in.documents, err = load(o.manifests)
 	}
+	if o.defaults {
+		errs = append(errs, in.fillIn())
+	}
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return nil, err
 	}
@@ -50,6 +54,20 @@ func (o options) read(ctx context.Context) (*inputs, error) {
 		return nil, errors.New("there is no manifest to judge")
 	}
 	return &in, nil
+}
+
+// fillIn adds the API server's defaults to what is judged.
+func (in *inputs) fillIn() error {
+	var errs []error
+	for i, document := range in.documents {
+		filled, err := defaulting.Object(document.Object)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s:%d: %w", document.File, document.Line, err))
+			continue
+		}
+		in.documents[i].Object = filled
+	}
+	return errors.Join(errs...)
 }
 
 // isNoPolicy is for what lies beside policies in their folders, such as the permissions that they need.

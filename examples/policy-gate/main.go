@@ -67,7 +67,7 @@ type options struct {
 	paths                                 []string
 	tests                                 []string
 	output                                string
-	failOnAudit                           bool
+	failOnAudit, defaults                 bool
 }
 
 func parse(arguments []string, usage io.Writer) (options, error) {
@@ -91,6 +91,7 @@ func parse(arguments []string, usage io.Writer) (options, error) {
 	list(&o.tests, "kyverno-tests", "run the kyverno-test.yaml suites of a `folder` and below, instead of judging manifests")
 	flags.StringVar(&o.output, "output", "text", "text, json, junit or sarif; for --kyverno-tests text, json or junit")
 	flags.BoolVar(&o.failOnAudit, "fail-on-audit", false, "take rules that only audit for ones that deny")
+	flags.BoolVar(&o.defaults, "defaults", false, "fill in the API server's defaults first, as Kyverno sees a request")
 	if err := flags.Parse(arguments); err != nil {
 		return options{}, err
 	}

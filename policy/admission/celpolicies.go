@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -48,6 +49,8 @@ type celPolicy struct {
 	constraints []*admissionregistrationv1.MatchResources
 	// usesNamespace says that the labels of the namespace may count.
 	usesNamespace bool
+	// readsNamespace says that more of the namespace than its labels may count.
+	readsNamespace bool
 	// calls says that expressions call services, which cannot be answered.
 	calls bool
 	// idle says that the policy takes no part in admission.
@@ -106,11 +109,20 @@ func (c *celPolicies) common(obj *unstructured.Unstructured, constraints *admiss
 		return out, err
 	}
 	out.usesNamespace = inspected.names["namespaceObject"] || constraints != nil && selects(constraints.NamespaceSelector)
+	out.readsNamespace = readsMoreThanLabels(obj)
 	out.calls = inspected.names["http"]
 	for _, exception := range c.exceptionsFor(out.ref) {
 		out.usesNamespace = out.usesNamespace || c.selecting[exception]
 	}
 	return out, nil
+}
+
+// otherFields finds the use of fields of a namespace other than its name and labels.
+var otherFields = regexp.MustCompile(`namespaceObject[^\s,)&|=]*(annotations|finalizers|spec|status|creationTimestamp)`)
+
+func readsMoreThanLabels(policy *unstructured.Unstructured) bool {
+	text, err := policy.MarshalJSON()
+	return err == nil && otherFields.Match(text)
 }
 
 // selects reports whether a selector depends on labels.
@@ -199,10 +211,15 @@ func (w *celWork) resolve(name string) *corev1.Namespace {
 	if w.labels == nil && w.options.AsCommandLine && w.work.request.NamespaceLabels == nil {
 		return nil
 	}
-	return &corev1.Namespace{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: w.labels},
+	namespace := &corev1.Namespace{}
+	if known := w.cluster.namespace(name); known != nil && !w.options.AsCommandLine {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(known.Object, namespace); err != nil {
+			namespace = &corev1.Namespace{}
+		}
 	}
+	namespace.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}
+	namespace.Name, namespace.Labels = name, w.labels
+	return namespace
 }
 
 // concerns reports whether a policy may have something to say about the kind of a request; most have not, and cost no more
@@ -269,8 +286,16 @@ func (w *celWork) obstacle(policy celPolicy) *MissingContextError {
 		return &MissingContextError{
 			What: "the labels of Namespace " + w.work.request.subject().GetNamespace(), Supply: "Request.NamespaceLabels or Data.Objects",
 		}
+	case policy.readsNamespace && w.lacksNamespace():
+		return &MissingContextError{What: "Namespace " + w.work.request.subject().GetNamespace(), Supply: "Data.Objects"}
 	}
 	return nil
+}
+
+// lacksNamespace reports whether nothing but the labels of the object's namespace is known.
+func (w *celWork) lacksNamespace() bool {
+	subject := w.work.request.subject()
+	return subject.GetNamespace() != "" && subject.GetKind() != "Namespace" && w.cluster.namespace(subject.GetNamespace()) == nil
 }
 
 // settle makes what was judged without data that is missing an error, and forgets it.

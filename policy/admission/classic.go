@@ -50,6 +50,12 @@ type classicPolicy struct {
 	judges   bool
 	makes    bool
 	failOpen bool
+	// changesOn are operations that rules which change the object of a request name.
+	changesOn []kyvernov1.AdmissionOperation
+	// conditions of its webhook, nil for none.
+	conditions *callConditions
+	// authorizes says that expressions ask what the user may do.
+	authorizes bool
 }
 
 func compileClassic(sorted sortedPolicies, cluster *cluster, options Options) (*classicPolicies, error) {
@@ -119,10 +125,21 @@ func compileClassicPolicy(obj *unstructured.Unstructured) (classicPolicy, error)
 		return rule.HasValidate() || rule.HasVerifyImageChecks()
 	})
 	policy.failOpen = spec.GetFailurePolicy(context.Background()) == kyvernov1.Ignore //nolint:forbidigo // it only reads a feature flag
+	policy.authorizes = authorizes(spec)
+	var err error
+	if policy.conditions, err = compileConditions(policy.ref, spec, policy.failOpen); err != nil {
+		return policy, err
+	}
 	for _, rule := range autogen.Default.ComputeRules(policy.PolicyInterface, "") {
 		kinds := rule.MatchResources.GetKinds()
 		policy.anyKind = policy.anyKind || len(kinds) == 0
 		policy.kinds = append(policy.kinds, kinds...)
+		if rule.HasMutateStandard() || rule.HasVerifyImages() {
+			for _, filter := range append(rule.MatchResources.Any, rule.MatchResources.All...) {
+				policy.changesOn = append(policy.changesOn, filter.Operations...)
+			}
+			policy.changesOn = append(policy.changesOn, rule.MatchResources.Operations...)
+		}
 	}
 	policy.selects = selectsNamespaces(obj)
 	return policy, nil
@@ -184,6 +201,13 @@ func (p classicPolicy) concerns(r resource) bool {
 	return p.anyKind || match.CheckKind(p.kinds, r.kind, r.subresource, true)
 }
 
+// isCalledToChange reports whether the webhook that changes objects is called: by default for what is created and updated.
+// kyverno: pkg/controllers/webhook/controller.go, mergeWebhook
+func (p classicPolicy) isCalledToChange(request Request) bool {
+	operation := request.operation()
+	return operation == Create || operation == Update || slices.Contains(p.changesOn, kyvernov1.AdmissionOperation(operation))
+}
+
 // loaderFor returns the loader of a rule's context.
 func (c *classicPolicies) loaderFor(policy kyvernov1.PolicyInterface, rule kyvernov1.Rule) engineapi.ContextLoader {
 	loader := contextLoader{cluster: c.cluster, onlyValues: c.options.AsCommandLine}
@@ -224,6 +248,18 @@ func (c *classicPolicies) each(ctx context.Context, work *evaluation, wanted fun
 		}
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		called, err := c.calls(ctx, policy, work)
+		if err != nil {
+			verdict := Verdict{Policy: policy.ref, Type: policy.firstType(), Status: Error, Enforced: !policy.failOpen, Message: err.Error()}
+			if errors.As(err, new(*MissingContextError)) {
+				verdict.Err = err
+			}
+			work.response.add(verdict)
+			continue
+		}
+		if !called {
+			continue
 		}
 		missing := &recorder{}
 		ctx := withRecorder(ctx, missing)

@@ -15,9 +15,9 @@ import (
 
 // mutate applies the mutate rules, each policy to what the ones before have left.
 func (c *classicPolicies) mutate(ctx context.Context, work *evaluation) error {
-	wanted := func(p classicPolicy) bool { return p.mutates || p.existing }
+	wanted := func(p classicPolicy) bool { return p.mutates && p.isCalledToChange(work.request) || p.existing }
 	return c.each(ctx, work, wanted, func(ctx context.Context, kyverno engineapi.Engine, policy classicPolicy, policyContext *engine.PolicyContext) error {
-		if !policy.mutates {
+		if !policy.mutates || !policy.isCalledToChange(work.request) {
 			// The background controller changes existing objects, after the request.
 			policyContext = policyContext.WithAdmissionOperation(false)
 		}
@@ -32,7 +32,7 @@ func (c *classicPolicies) mutate(ctx context.Context, work *evaluation) error {
 
 // verifyImages applies the rules on images, which may write digests and annotations.
 func (c *classicPolicies) verifyImages(ctx context.Context, work *evaluation) error {
-	return c.each(ctx, work, func(p classicPolicy) bool { return p.verifies },
+	return c.each(ctx, work, func(p classicPolicy) bool { return p.verifies && p.isCalledToChange(work.request) },
 		func(ctx context.Context, kyverno engineapi.Engine, policy classicPolicy, policyContext *engine.PolicyContext) error {
 			response, verified := kyverno.VerifyAndPatchImages(ctx, policyContext)
 			c.add(work, policy, response)

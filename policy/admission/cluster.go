@@ -159,6 +159,11 @@ func (c *cluster) list(r *recorder, kind schema.GroupKind, namespace string) ([]
 	return out, nil
 }
 
+// namespace returns a Namespace of the data, nil if it is not there.
+func (c *cluster) namespace(name string) *unstructured.Unstructured {
+	return c.objects[schema.GroupKind{Kind: "Namespace"}][client.ObjectKey{Name: name}]
+}
+
 // namespaceLabels returns those of a request's namespace; nil and no error for what has none.
 func (c *cluster) namespaceLabels(r *recorder, request Request) (map[string]string, error) {
 	obj := request.subject()
@@ -167,7 +172,7 @@ func (c *cluster) namespaceLabels(r *recorder, request Request) (map[string]stri
 	}
 	labels := request.NamespaceLabels
 	if labels == nil {
-		namespace := c.objects[schema.GroupKind{Kind: "Namespace"}][client.ObjectKey{Name: obj.GetNamespace()}]
+		namespace := c.namespace(obj.GetNamespace())
 		if namespace == nil {
 			return nil, r.record(&MissingContextError{
 				What: "the labels of Namespace " + obj.GetNamespace(), Supply: "Request.NamespaceLabels or Data.Objects",

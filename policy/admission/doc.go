@@ -9,6 +9,8 @@
 // What a policy asks a cluster for is given as [Data]. What is missing there makes the verdict [Error], with a
 // [*MissingContextError] that says how to supply it; it is never passed over.
 //
+// A request holds what the API server adds to a manifest before it asks Kyverno. Package defaulting fills that in.
+//
 // In tests, [RequireDenied] and [RequireAllowed] evaluate a request and fail the test if the answer is another one.
 //
 // Kyverno logs through controller-runtime: a program that wants silence calls log.SetLogger(logr.Discard()).

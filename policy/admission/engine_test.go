@@ -91,6 +91,11 @@ spec:
 `
 }
 
+// called is the webhook of a ClusterPolicy with one condition.
+func called(condition, failurePolicy string) string {
+	return "  webhookConfiguration: {failurePolicy: " + failurePolicy + ", matchConditions: [{name: c, expression: '" + condition + "'}]}\n"
+}
+
 func TestVerdicts(t *testing.T) {
 	pattern := "validate: {failureAction: Enforce, message: Gold only, pattern: {metadata: {labels: {tier: gold}}}}"
 	silver := object(t, strings.Replace(configMap, "gold", "silver", 1))
@@ -111,6 +116,29 @@ func TestVerdicts(t *testing.T) {
 		"a policy that is not scored":    {strings.Replace(classicRule(pattern), "{name: p}", "{name: p, annotations: {policies.kyverno.io/scored: 'false'}}", 1), admission.Request{Object: silver}, []outcome{{"r", admission.Warn, true}}},
 		"an error of a policy that fails open": {classicRule("validate: {failureAction: Enforce, deny: {conditions: {all: [{key: '{{request.object.data.missing}}', operator: Equals, value: x}]}}}") + "  webhookConfiguration: {failurePolicy: Ignore}\n",
 			admission.Request{Object: silver}, []outcome{{"r", admission.Error, false}}},
+
+		"a condition of the webhook that is met": {
+			classicRule(pattern) + called(`object.metadata.labels.tier == "silver"`, "Fail"),
+			admission.Request{Object: silver}, []outcome{{"r", admission.Fail, true}},
+		},
+		"a condition of the webhook that is not met": {
+			classicRule(pattern) + called(`object.metadata.labels.tier == "gold"`, "Fail"), admission.Request{Object: silver}, nil,
+		},
+		"a condition of the webhook that fails": {
+			classicRule(pattern) + called(`object.metadata.labels.other == "gold"`, "Fail"),
+			admission.Request{Object: silver}, []outcome{{"", admission.Error, true}},
+		},
+		"a condition of a webhook that fails open": {
+			classicRule(pattern) + called(`object.metadata.labels.other == "gold"`, "Ignore"), admission.Request{Object: silver}, nil,
+		},
+		"a condition on what the user may do": {
+			classicRule(pattern) + called(`authorizer.path("/healthz").check("get").allowed()`, "Fail"),
+			admission.Request{Object: silver}, []outcome{{"", admission.Error, true}},
+		},
+		"an expression on what the user may do": {
+			classicRule("validate: {failureAction: Enforce, cel: {expressions: [{expression: 'authorizer.path(\"/healthz\").check(\"get\").allowed()'}]}}"),
+			admission.Request{Object: silver}, []outcome{{"", admission.Error, true}},
+		},
 
 		"an expression holds":             {vpol("", `object.data.size == "3"`), admission.Request{Object: silver}, []outcome{{"", admission.Pass, true}}},
 		"an expression does not hold":     {vpol("", `object.data.size == "4"`), admission.Request{Object: silver}, []outcome{{"", admission.Fail, true}}},
@@ -190,6 +218,10 @@ func TestMissingContextIsAnError(t *testing.T) {
 		},
 		"the labels of a namespace, for an expression": {
 			policy: vpol("", `namespaceObject.metadata.labels.a == "b"`), labels: map[string]string{"a": "b"},
+		},
+		"the annotations of a namespace, for an expression": {
+			policy: vpol("", `namespaceObject.metadata.annotations.a == "b"`), labels: map[string]string{"a": "b"},
+			data: admission.Data{Objects: objects(t, "{apiVersion: v1, kind: Namespace, metadata: {name: shop, annotations: {a: b}}}")},
 		},
 		"an object that an expression gets": {
 			policy: vpol("", `resource.Get("v1", "secrets", "shop", "s").metadata.name == "s" || true`),
