@@ -67,6 +67,21 @@ func TestARolloutEnforcesWhatExistingResourcesKeepTo(t *testing.T) {
 			unlabelled := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name + "-unlabelled", Labels: othersLabels(name)}}
 			require.NoError(t, c.Create(ctx, unlabelled.DeepCopy(), client.DryRunAll), "it stays in Audit")
 
+			tolerant := options
+			tolerant.Tolerated, tolerant.AuditOnly = map[string]int{name: 1}, true
+			outcomes, err = policies.Rollout(ctx, rules, tolerant)
+			require.NoError(t, err)
+			require.Equal(t, policy.Audit, outcomes[0].Action, "it is only judged")
+			require.Len(t, outcomes[0].Failures, 1)
+			require.Contains(t, stages, policy.RolloutJudged)
+			require.NotContains(t, stages, policy.RolloutEnforced)
+			tolerant.AuditOnly = false
+			outcomes, err = policies.Rollout(ctx, rules, tolerant)
+			require.NoError(t, err)
+			require.Equal(t, policy.Enforce, outcomes[0].Action, "one offender is tolerated")
+			require.Error(t, c.Create(ctx, unlabelled.DeepCopy(), client.DryRunAll))
+			require.NoError(t, policies.RollBack(ctx, rules, options))
+
 			label := []byte(`{"metadata":{"labels":{"` + name + `":"yes"}}}`)
 			require.NoError(t, c.Patch(ctx, offender, client.RawPatch(types.MergePatchType, label)))
 
