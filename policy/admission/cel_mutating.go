@@ -19,6 +19,8 @@ type mutatingPolicies struct{ policies []mutatingPolicy }
 
 type mutatingPolicy struct {
 	celPolicy
+	// existing says that it changes objects that are in the cluster already, after the request.
+	existing bool
 	compiled []mpolengine.Policy
 }
 
@@ -33,7 +35,8 @@ func (m *mutatingPolicies) add(c *celPolicies, obj *unstructured.Unstructured) e
 		return err
 	}
 	out := mutatingPolicy{celPolicy: common}
-	out.idle = policy.Spec.MutateExistingEnabled() || !policy.Spec.AdmissionEnabled() && !c.options.AsCommandLine
+	out.existing = policy.Spec.MutateExistingEnabled()
+	out.idle = out.existing || !policy.Spec.AdmissionEnabled() && !c.options.AsCommandLine
 	specs := []policiesv1alpha1.MutatingPolicySpec{policy.Spec}
 	generated, err := mpolautogen.Autogen(policy)
 	if err != nil {
@@ -75,6 +78,11 @@ func (m *mutatingPolicies) evaluate(ctx context.Context, c *celPolicies, work *e
 	var w *celWork
 	patched, failed := work.object, false
 	for _, policy := range m.policies {
+		if policy.existing && !c.options.AsCommandLine && policy.mayMatch(work.resource.kind.Group, work.resource.plural()) {
+			work.response.add(Verdict{
+				Policy: policy.ref, Type: Mutate, Status: Skip, Message: "it changes existing objects after the request: that is not evaluated",
+			})
+		}
 		if !c.concerns(policy.celPolicy, work) {
 			continue
 		}

@@ -229,6 +229,17 @@ func TestPoliciesOfANamespace(t *testing.T) {
 	require.Empty(t, outcomes(t, e, admission.Request{Object: object(t, strings.Replace(configMap, "shop", "other", 1))}))
 }
 
+func TestWhatChangesExistingObjectsIsNotPassedOver(t *testing.T) {
+	text := celPolicy("MutatingPolicy", "", "configmaps", "  evaluation: {mutateExisting: {enabled: true}}\n"+
+		"  mutations: [{patchType: JSONPatch, jsonPatch: {expression: '[JSONPatch{op: \"remove\", path: \"/data\"}]'}}]")
+	e := engine(t, admission.Options{}, text)
+	response := admission.RequireAllowed(t, e, admission.Request{Object: object(t, configMap)})
+	require.Len(t, response.Verdicts, 1)
+	require.Equal(t, admission.Skip, response.Verdicts[0].Status)
+	require.NotEmpty(t, response.Verdicts[0].Message)
+	require.Empty(t, outcomes(t, e, admission.Request{Object: object(t, "{apiVersion: v1, kind: Secret, metadata: {name: s}}")}))
+}
+
 func TestACostBombIsBounded(t *testing.T) {
 	list := "[" + strings.Repeat("1,", 99) + "1]"
 	nested := func(source string, depth int) string {

@@ -228,11 +228,7 @@ func (c *celPolicies) concerns(policy celPolicy, work *evaluation) bool {
 	if policy.idle || policy.only != "" && policy.only != work.request.subject().GetNamespace() {
 		return false
 	}
-	name := ""
-	if work.resource.mapping != nil {
-		name = work.resource.mapping.Resource.Resource
-	}
-	return policy.mayMatch(work.resource.kind.Group, name)
+	return policy.mayMatch(work.resource.kind.Group, work.resource.plural())
 }
 
 // mayMatch reports whether the resource rules may match a resource; one without a name may be any of the group.

@@ -101,6 +101,14 @@ type resource struct {
 	mapping *meta.RESTMapping
 }
 
+// plural is the resource as the API's paths name it, empty if it is not known.
+func (r resource) plural() string {
+	if r.mapping == nil {
+		return ""
+	}
+	return r.mapping.Resource.Resource
+}
+
 func (c *cluster) resourceOf(request Request) (resource, error) {
 	out := resource{kind: request.subject().GroupVersionKind(), subresource: request.Subresource}
 	if !request.Parent.Empty() {
