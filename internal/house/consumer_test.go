@@ -56,7 +56,7 @@ func TestConsumersBuild(t *testing.T) {
 			replaces: needsOldArgoCDLibraries,
 		},
 		"the offline admission": {
-			imports:  []string{"policy/admission"},
+			imports:  []string{"policy/admission", "policy/admission/defaulting"},
 			replaces: needsKyvernosFork,
 		},
 	} {
