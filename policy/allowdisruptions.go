@@ -3,8 +3,6 @@ package policy
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // AllowDisruptions guarantees that nodes can be drained: no PodDisruptionBudget forbids every eviction by a
@@ -22,7 +20,7 @@ type AllowDisruptions struct {
 
 // Validate reports every fault of the rule.
 func (r AllowDisruptions) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 	return append(faults, validateAction(field.NewPath("action"), r.Action)...)
 }

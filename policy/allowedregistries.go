@@ -7,8 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // AllowedRegistries guarantees that images come from the registries and repositories of a list. It is for all
@@ -30,7 +28,7 @@ type AllowedRegistries struct {
 
 // Validate reports every fault of the rule.
 func (r AllowedRegistries) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	path := field.NewPath("registries")
 	if len(r.Registries) == 0 {
 		faults = append(faults, field.Required(path, "without a registry no image is allowed"))

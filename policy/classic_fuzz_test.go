@@ -8,6 +8,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/controlbackbone/backbone/internal/arbitrary"
 	"github.com/controlbackbone/backbone/policy"
 )
 
@@ -47,14 +48,14 @@ func FuzzBuildOfAnyClassicPolicy(f *testing.F) {
 		f.Add([]byte(seed), uint8(15))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, minor uint8) {
-		source := &arbitrary{data: data}
+		source := anySource(data)
 		// A rule of its own, or else most bytes end before the type of the rule.
-		rule := anyValue[policy.ClassicRule](source)
-		rule.Validate, rule.Mutate = anyValue[*policy.ClassicValidate](source), anyValue[*policy.ClassicMutate](source)
+		rule := arbitrary.Value[policy.ClassicRule](source)
+		rule.Validate, rule.Mutate = arbitrary.Value[*policy.ClassicValidate](source), arbitrary.Value[*policy.ClassicMutate](source)
 		for _, b := range []builder{
 			policy.ClusterPolicy{Name: "a", Rules: []policy.ClassicRule{rule}},
-			anyValue[policy.ClusterPolicy](source), anyValue[policy.ClassicException](source), anyValue[policy.CleanupPolicy](source),
-			anyValue[policy.GlobalContextEntry](source),
+			arbitrary.Value[policy.ClusterPolicy](source), arbitrary.Value[policy.ClassicException](source), arbitrary.Value[policy.CleanupPolicy](source),
+			arbitrary.Value[policy.GlobalContextEntry](source),
 		} {
 			obj, err := b.Build(policy.Kyverno(1, int(minor)))
 			var unsupported *policy.UnsupportedError
@@ -74,10 +75,10 @@ func FuzzBuildOfAnyRuleType(f *testing.F) {
 	f.Add([]byte("\x03\x01\x00\x05- {op: add, path: /a}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, rule := range []policy.ClassicRule{
-			{Validate: new(anyValue[policy.ClassicValidate](&arbitrary{data: data}))},
-			{Mutate: new(anyValue[policy.ClassicMutate](&arbitrary{data: data}))},
-			{Generate: new(anyValue[policy.ClassicGenerate](&arbitrary{data: data}))},
-			{VerifyImages: anyValue[[]policy.ImageVerification](&arbitrary{data: data})},
+			{Validate: new(arbitrary.Value[policy.ClassicValidate](anySource(data)))},
+			{Mutate: new(arbitrary.Value[policy.ClassicMutate](anySource(data)))},
+			{Generate: new(arbitrary.Value[policy.ClassicGenerate](anySource(data)))},
+			{VerifyImages: arbitrary.Value[[]policy.ImageVerification](anySource(data))},
 		} {
 			rule.Name, rule.Match = "a", kinds("Pod")
 			b := policy.ClusterPolicy{Name: "a", Rules: []policy.ClassicRule{rule}}

@@ -37,7 +37,7 @@ type Cleanup struct {
 
 // Validate reports every fault of the rule.
 func (r Cleanup) Validate() field.ErrorList {
-	faults := append(object.Name(field.NewPath("name"), r.Name), validatePolicyName(r.Name)...)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, r.Kind.validate(field.NewPath("kind"))...)
 	if r.Selector == nil && !r.Finished && r.OlderThan == 0 {
 		faults = append(faults, field.Required(field.NewPath("olderThan"), "without a selector, finished or an age everything would be deleted"))

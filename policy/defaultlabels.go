@@ -9,8 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // DefaultLabels guarantees that objects carry labels: those that a request leaves out are added. A label that is there
@@ -28,7 +26,7 @@ type DefaultLabels struct {
 
 // Validate reports every fault of the rule.
 func (r DefaultLabels) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	if len(r.Labels) == 0 {
 		faults = append(faults, field.Required(field.NewPath("labels"), "without a label the rule adds nothing"))
 	}

@@ -3,8 +3,6 @@ package policy
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // ForbidHostAccess guarantees that pods stay apart from the node they run on: no host network, process or IPC
@@ -26,7 +24,7 @@ type ForbidHostAccess struct {
 
 // Validate reports every fault of the rule.
 func (r ForbidHostAccess) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 	return append(faults, validateAction(field.NewPath("action"), r.Action)...)
 }

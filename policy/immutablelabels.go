@@ -5,8 +5,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // ImmutableLabels guarantees that labels and annotations, once set, neither change nor vanish: whose a namespace is,
@@ -28,7 +26,7 @@ type ImmutableLabels struct {
 
 // Validate reports every fault of the rule.
 func (r ImmutableLabels) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	if len(r.Labels)+len(r.Annotations) == 0 {
 		faults = append(faults, field.Required(field.NewPath("labels"), "without a label or an annotation the rule holds nothing"))
 	}

@@ -40,7 +40,7 @@ type DefaultLimitRange struct {
 // Validate reports every fault of the rule. Among those of a resource, min, defaultRequests, defaultLimits and max have
 // to rise (kubernetes: pkg/apis/core/validation/validation.go, ValidateLimitRange).
 func (r DefaultLimitRange) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	if r.LimitRange != "" {
 		faults = append(faults, object.Name(field.NewPath("limitRange"), r.LimitRange)...)
 	}

@@ -35,7 +35,7 @@ type DefaultNetworkPolicy struct {
 
 // Validate reports every fault of the rule.
 func (r DefaultNetworkPolicy) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	if r.NetworkPolicy != "" {
 		faults = append(faults, object.Name(field.NewPath("networkPolicy"), r.NetworkPolicy)...)
 	}

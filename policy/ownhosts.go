@@ -38,7 +38,7 @@ type OwnHosts struct {
 
 // Validate reports every fault of the rule.
 func (r OwnHosts) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	if len(r.Hosts)+len(r.Domains) == 0 {
 		faults = append(faults, field.Required(field.NewPath("hosts"), "without hosts or domains nobody owns anything"))
 	}

@@ -6,8 +6,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // PodSecurityStandard guarantees that pods keep to a level of Kubernetes' Pod Security Standards, in the version of
@@ -30,7 +28,7 @@ type PodSecurityStandard struct {
 
 // Validate reports every fault of the rule.
 func (r PodSecurityStandard) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	switch level := field.NewPath("level"); r.Level {
 	case PodSecurityBaseline, PodSecurityRestricted:
 	case "":

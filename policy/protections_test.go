@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -123,6 +124,9 @@ func TestRulesReportTheirFaults(t *testing.T) {
 		},
 		"a pull policy is one of Kubernetes'": {
 			policy.ImagePullPolicy{Name: "a", PullPolicy: "Sometimes"}, []string{"pullPolicy: FieldValueNotSupported"},
+		},
+		"a name is short enough for both generations": {
+			policy.DefaultSecurityContext{Name: strings.Repeat("a", 64)}, []string{"name: FieldValueTooLong"},
 		},
 		"a rule has a name":      {policy.DefaultSecurityContext{}, []string{"name: FieldValueRequired"}},
 		"a range does something": {policy.DefaultLimitRange{Name: "a"}, []string{"defaultRequests: FieldValueRequired"}},

@@ -3,8 +3,6 @@ package policy
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // RequireComponentLabels guarantees that every Deployment, StatefulSet and DaemonSet, and the pods of each, carry the
@@ -28,7 +26,7 @@ var componentKinds = []ResourceKind{
 
 // Validate reports every fault of the rule.
 func (r RequireComponentLabels) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, validateLabels(field.NewPath("labels"), r.Labels)...)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 	return append(faults, validateAction(field.NewPath("action"), r.Action)...)

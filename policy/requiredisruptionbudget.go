@@ -4,8 +4,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // RequireDisruptionBudget guarantees that a service outlives the drain of a node: a Deployment or StatefulSet that asks
@@ -25,7 +23,7 @@ const budgetMissing = "A workload of several replicas needs a PodDisruptionBudge
 
 // Validate reports every fault of the rule.
 func (r RequireDisruptionBudget) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 	return append(faults, validateAction(field.NewPath("action"), r.Action)...)
 }

@@ -8,8 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // RequireLabels guarantees that no Namespace is created or changed without the labels of the platform's convention. A
@@ -45,7 +43,7 @@ func PlatformLabels(environments ...string) []RequiredLabel {
 
 // Validate reports every fault of the rule.
 func (r RequireLabels) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, validateLabels(field.NewPath("labels"), r.Labels)...)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 	return append(faults, validateAction(field.NewPath("action"), r.Action)...)

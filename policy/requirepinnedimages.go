@@ -3,8 +3,6 @@ package policy
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // RequirePinnedImages guarantees that an image names what runs: by a digest, or by a tag other than latest. It is for
@@ -24,7 +22,7 @@ type RequirePinnedImages struct {
 
 // Validate reports every fault of the rule.
 func (r RequirePinnedImages) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 	return append(faults, validateAction(field.NewPath("action"), r.Action)...)
 }

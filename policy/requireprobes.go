@@ -6,8 +6,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // RequireProbes guarantees that Kubernetes can tell whether every container of a pod works: the containers of Pods,
@@ -39,7 +37,7 @@ const (
 
 // Validate reports every fault of the rule.
 func (r RequireProbes) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	all := []Probe{Liveness, Readiness, Startup}
 	for i, probe := range r.Probes {
 		at := field.NewPath("probes").Index(i)

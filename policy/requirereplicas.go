@@ -6,8 +6,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // RequireReplicas guarantees that the loss of one pod does not stop a service: every Deployment and StatefulSet asks
@@ -30,7 +28,7 @@ type RequireReplicas struct {
 
 // Validate reports every fault of the rule.
 func (r RequireReplicas) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	if r.Minimum != 0 && r.Minimum < 2 {
 		faults = append(faults, field.Invalid(field.NewPath("minimum"), r.Minimum,
 			"must be at least 2: every workload that runs has one replica"))

@@ -6,8 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // RequireResources guarantees that every container of a pod requests what it needs and is limited in what it takes:
@@ -30,7 +28,7 @@ type RequireResources struct {
 
 // Validate reports every fault of the rule.
 func (r RequireResources) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, validateResourceNames(field.NewPath("requests"), r.Requests)...)
 	faults = append(faults, validateResourceNames(field.NewPath("limits"), r.Limits)...)
 	faults = append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)

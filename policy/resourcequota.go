@@ -35,7 +35,7 @@ type DefaultResourceQuota struct {
 
 // Validate reports every fault of the rule.
 func (r DefaultResourceQuota) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	if r.ResourceQuota != "" {
 		faults = append(faults, object.Name(field.NewPath("resourceQuota"), r.ResourceQuota)...)
 	}

@@ -33,7 +33,7 @@ type DefaultRoleBinding struct {
 
 // Validate reports every fault of the rule.
 func (r DefaultRoleBinding) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	faults = append(faults, validateRoleName(field.NewPath("roleBinding"), r.RoleBinding)...)
 	if r.ClusterRole == "" {
 		faults = append(faults, field.Required(field.NewPath("clusterRole"), "it is what the subjects get"))

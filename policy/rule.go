@@ -99,6 +99,11 @@ func orDefault[T ~string](value, otherwise T) T {
 	return value
 }
 
+// validateRuleName reports a name that not both generations take for a policy.
+func validateRuleName(name string) field.ErrorList {
+	return append(object.Name(field.NewPath("name"), name), validatePolicyName(name)...)
+}
+
 func validateAction(path *field.Path, action Action) field.ErrorList {
 	switch action {
 	case "", Enforce, Audit:

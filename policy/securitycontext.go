@@ -6,8 +6,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/controlbackbone/backbone/internal/object"
 )
 
 // DefaultSecurityContext guarantees that pods which say nothing else run as the Restricted level of the Pod Security
@@ -30,7 +28,7 @@ type DefaultSecurityContext struct {
 
 // Validate reports every fault of the rule.
 func (r DefaultSecurityContext) Validate() field.ErrorList {
-	faults := object.Name(field.NewPath("name"), r.Name)
+	faults := validateRuleName(r.Name)
 	return append(faults, validateExempt(field.NewPath("exemptNamespaces"), r.ExemptNamespaces)...)
 }
 
