@@ -20,7 +20,8 @@ import (
 // missing.
 var wordedSuites = []string{
 	"lookups",
-	"checks", // the command line gives the words of assertions as reasons
+	"checks",               // the command line gives the words of assertions as reasons
+	"native-not-compiling", // the command line gives the position of the fault as a drawing
 	"registry",
 	"test-image-validating-policy/sample-policy",
 	"test-image-validating-policy/with-cel-exceptions",

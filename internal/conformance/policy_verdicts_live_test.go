@@ -110,13 +110,19 @@ func renamed(item policycorpus.Case, name string) policycorpus.Case {
 	return item
 }
 
-// create makes an object for the time of the test, unless it is there.
+// create makes an object for the time of the test, unless it is there. What an earlier test has deleted is waited for.
 func (s *verdictStage) create(t *testing.T, obj *unstructured.Unstructured) {
 	t.Helper()
 	stored := obj.DeepCopy()
 	err := s.client.Create(t.Context(), stored)
-	if apierrors.IsAlreadyExists(err) {
-		return
+	for deadline := time.Now().Add(time.Minute); apierrors.IsAlreadyExists(err) && time.Now().Before(deadline); {
+		found := obj.DeepCopy()
+		if s.client.Get(t.Context(), client.ObjectKeyFromObject(obj), found) == nil && found.GetDeletionTimestamp() == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+		stored = obj.DeepCopy()
+		err = s.client.Create(t.Context(), stored)
 	}
 	require.NoError(t, err, "%s %s/%s", obj.GetKind(), obj.GetNamespace(), obj.GetName())
 	t.Cleanup(func() {

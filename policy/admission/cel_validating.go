@@ -79,6 +79,7 @@ func (v *validatingPolicies) evaluate(ctx context.Context, c *celPolicies, work 
 			if w, err = c.begin(work); err != nil {
 				return err
 			}
+			w.wholeNamespace = true
 			if err = w.load(); err != nil {
 				return err
 			}

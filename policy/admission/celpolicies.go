@@ -155,6 +155,8 @@ type celWork struct {
 	work    *evaluation
 	context *celContext
 	request celengine.EngineRequest
+	// wholeNamespace says that the command line shows the policies more of a Namespace than its labels.
+	wholeNamespace bool
 	// labels of the namespace, and whether they are known.
 	labels map[string]string
 	known  bool
@@ -173,7 +175,9 @@ func (c *celPolicies) begin(work *evaluation) (*celWork, error) {
 	if work.resource.mapping == nil {
 		request.Resource = metav1.GroupVersionResource(guessResource(work.resource.kind))
 	}
-	if !c.options.AsCommandLine {
+	if c.options.AsCommandLine {
+		request.Kind = metav1.GroupVersionKind(work.resource.kind)
+	} else {
 		// Of a subresource with a kind of its own, the resource is the parent's, and the kind its own.
 		request.RequestResource = &request.Resource
 	}
@@ -212,7 +216,7 @@ func (w *celWork) resolve(name string) *corev1.Namespace {
 		return nil
 	}
 	namespace := &corev1.Namespace{}
-	if known := w.cluster.namespace(name); known != nil && !w.options.AsCommandLine {
+	if known := w.cluster.namespace(name); known != nil && (w.wholeNamespace || !w.options.AsCommandLine) {
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(known.Object, namespace); err != nil {
 			namespace = &corev1.Namespace{}
 		}

@@ -166,7 +166,7 @@ func (c *classicPolicies) markSelecting(exception *kyvernov2.PolicyException) {
 func (c *classicPolicies) engineFor(work *evaluation) engineapi.Engine {
 	live := !c.options.AsCommandLine
 	return engine.NewEngine(
-		c.configuration, config.NewDefaultMetricsConfiguration(), c.jmespath, requestClient{clusterClient{c.cluster}, work.request},
+		c.configuration, config.NewDefaultMetricsConfiguration(), c.jmespath, requestClient{clusterClient{c.cluster}, work.request, c.options.AsCommandLine},
 		registries{c.cluster}, imageverifycache.DisabledImageVerifyCache(), c.loaderFor, exceptions.New(c.exceptions), &live,
 	)
 }
@@ -174,13 +174,15 @@ func (c *classicPolicies) engineFor(work *evaluation) engineapi.Engine {
 // requestClient answers with the namespace of a request.
 type requestClient struct {
 	clusterClient
-	request Request
+	request       Request
+	asCommandLine bool
 }
 
 // GetNamespace implements engineapi.ResourceClient. What depends on labels has been looked up before.
 func (c requestClient) GetNamespace(_ context.Context, name string, _ metav1.GetOptions) (*corev1.Namespace, error) {
-	if name == "" {
-		// Kyverno 1.15 asks for the namespace of objects that have none, and then passes over exceptions.
+	if name == "" || c.asCommandLine {
+		// The command line has no Namespace to give. Kyverno 1.15 asks for the namespace of objects that have none, and then
+		// passes over exceptions.
 		return nil, notFound(schema.GroupKind{Kind: "Namespace"}, client.ObjectKey{})
 	}
 	labels, err := c.namespaceLabels(&recorder{}, c.request)
@@ -218,6 +220,9 @@ func (c *classicPolicies) loaderFor(policy kyvernov1.PolicyInterface, rule kyver
 		switch rule.Name {
 		case variables.Rule, "autogen-" + variables.Rule, "autogen-cronjob-" + variables.Rule:
 			loader.values = merge(loader.values, variables.Values)
+			if c.options.AsCommandLine {
+				return loader // kyverno: cmd/cli/kubectl-kyverno/store/store.go, GetPolicyRule
+			}
 		}
 	}
 	return loader

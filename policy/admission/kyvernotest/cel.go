@@ -2,6 +2,7 @@ package kyvernotest
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	policiesv1alpha1 "github.com/kyverno/kyverno/api/policies.kyverno.io/v1alpha1"
@@ -53,7 +54,8 @@ func (e *evaluator) compileCEL() error {
 		}
 	}
 	for i := range in.policies.ImageValidatingPolicies {
-		if err := e.add(&e.imageValidating, &in.policies.ImageValidatingPolicies[i], "ImageValidatingPolicy", exceptions, false); err != nil {
+		err := e.add(&e.imageValidating, &in.policies.ImageValidatingPolicies[i], "ImageValidatingPolicy", exceptions, false)
+		if err != nil && !errors.As(err, new(*admission.CompileError)) { // one that does not compile says nothing
 			return err
 		}
 	}
@@ -77,6 +79,12 @@ func (e *evaluator) add(
 	if err != nil {
 		return err
 	}
+	if controllers := controllersOf(policy); controllers != nil && controllers.Controllers != nil {
+		// An empty list, which the encoding leaves out, stands for no controller.
+		if err := unstructured.SetNestedStringSlice(object.Object, controllers.Controllers, "spec", "autogen", "podControllers", "controllers"); err != nil {
+			return err
+		}
+	}
 	namespaces, err := e.in.namespaces()
 	if err != nil {
 		return err
@@ -90,6 +98,25 @@ func (e *evaluator) add(
 		return err
 	}
 	*to = append(*to, celPolicy{object, engine, derived})
+	return nil
+}
+
+// controllersOf are the controllers of pods that a policy names, nil if it names none.
+func controllersOf(policy any) *policiesv1alpha1.PodControllersGenerationConfiguration {
+	switch policy := policy.(type) {
+	case *policiesv1alpha1.ValidatingPolicy:
+		if policy.Spec.AutogenConfiguration != nil {
+			return policy.Spec.AutogenConfiguration.PodControllers
+		}
+	case *policiesv1alpha1.MutatingPolicy:
+		if policy.Spec.AutogenConfiguration != nil {
+			return policy.Spec.AutogenConfiguration.PodControllers
+		}
+	case *policiesv1alpha1.ImageValidatingPolicy:
+		if policy.Spec.AutogenConfiguration != nil {
+			return policy.Spec.AutogenConfiguration.PodControllers
+		}
+	}
 	return nil
 }
 
@@ -144,6 +171,9 @@ func (w *work) celRequest(only admission.RuleType) admission.Request {
 	request := w.request(only)
 	if w.in.namespace(w.object.GetNamespace()) == nil {
 		request.NamespaceLabels = nil
+	}
+	if subresource, found := w.in.subresource(w.object); found && (only == admission.Validate || only == admission.Mutate || only == admission.Generate) {
+		request.Parent = parentOf(subresource)
 	}
 	return request
 }

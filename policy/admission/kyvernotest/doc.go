@@ -14,6 +14,9 @@
 // Where the command line is lenient, so is this package, because a suite must give the same result with both: see
 // [Row].Passed.
 //
+// Where the command line ends without a result, because a resource's kind is unknown beside a ValidatingPolicy or a
+// native policy meets a subresource, this package goes on and says what the policies do.
+//
 // Nothing touches the network: a policy or resource named by URL is an error, and a rule that needs a registry gets the
 // verdict error.
 package kyvernotest

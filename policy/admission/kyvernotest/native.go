@@ -2,6 +2,8 @@ package kyvernotest
 
 import (
 	"context"
+	"errors"
+
 	engineapi "github.com/kyverno/kyverno/pkg/engine/api"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -13,6 +15,8 @@ import (
 type nativePolicy struct {
 	object  *unstructured.Unstructured
 	engines []*admission.Engine
+	// fault is what keeps the policy from compiling. Its engines then say only what it applies to.
+	fault error
 }
 
 // compileNative compiles the policies of Kubernetes into the evaluator.
@@ -58,10 +62,18 @@ func (e *evaluator) addNative(to *[]nativePolicy, typed any, version, kind strin
 		return err
 	}
 	policy := nativePolicy{object: object}
-	compile := func(policyObject, binding *unstructured.Unstructured) error {
+	var compile func(policyObject, binding *unstructured.Unstructured) error
+	compile = func(policyObject, binding *unstructured.Unstructured) error {
+		if policy.fault != nil {
+			policyObject = withoutExpressions(policyObject)
+		}
 		engine, err := admission.New([]*unstructured.Unstructured{policyObject, binding}, admission.Options{
 			Data: admission.Data{Objects: namespaces}, AsCommandLine: true,
 		})
+		if errors.As(err, new(*admission.CompileError)) && kind == "ValidatingAdmissionPolicy" && policy.fault == nil {
+			policy.fault = err
+			return compile(withoutExpressions(policyObject), binding)
+		}
 		if err != nil {
 			return err
 		}
@@ -102,6 +114,18 @@ func (e *evaluator) addNative(to *[]nativePolicy, typed any, version, kind strin
 	}
 	*to = append(*to, policy)
 	return nil
+}
+
+// withoutExpressions returns a policy that applies to the same resources.
+func withoutExpressions(policy *unstructured.Unstructured) *unstructured.Unstructured {
+	out := policy.DeepCopy()
+	spec, _, _ := unstructured.NestedMap(out.Object, "spec")
+	for _, field := range []string{"matchConditions", "variables", "auditAnnotations", "paramKind"} {
+		delete(spec, field)
+	}
+	spec["validations"] = []any{map[string]any{"expression": "false"}}
+	out.Object["spec"] = spec
+	return out
 }
 
 // first gives the answer of the first binding that applies, or nil.
@@ -151,6 +175,9 @@ func (e *evaluator) validateNative(ctx context.Context, w *work) error {
 			}
 		}
 		verdict.name = p.object.GetName()
+		if p.fault != nil {
+			verdict.status, verdict.message = engineapi.RuleStatusError, p.fault.Error()
+		}
 		w.add(p.object, w.object, verdict)
 	}
 	return nil
