@@ -2,12 +2,16 @@ package policy
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
@@ -34,10 +38,44 @@ func NewClient(c client.WithWatch, options ClientOptions) *Client {
 	return &Client{kube: c, fieldManager: orDefault(options.FieldManager, "backbone-policy")}
 }
 
+// rolesCount is how long a role may take until it counts. The roles of Kyverno's controllers are aggregated, which the
+// controller of Kubernetes does in its own time.
+const rolesCount = 5 * time.Second
+
 // Apply writes the objects that Build returned, in order, by server-side apply. It takes over fields that others have
-// set, and stops at the first error.
+// set, and stops at the first error. Kyverno refuses a policy for which it lacks permissions; one that comes after a role
+// in the same call is tried again for 5 seconds, until the role counts.
 func (c *Client) Apply(ctx context.Context, objects ...*unstructured.Unstructured) error {
-	return apply.Objects(ctx, c.kube, c.fieldManager, objects...)
+	var counts time.Time
+	for _, obj := range objects {
+		group := obj.GroupVersionKind().Group
+		if group == rbacv1.GroupName {
+			counts = time.Now().Add(rolesCount)
+		}
+		err := apply.Objects(ctx, c.kube, c.fieldManager, obj)
+		for refused(err) && (group == celGroup || group == classicKind.Group) && time.Now().Before(counts) {
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(200 * time.Millisecond):
+			}
+			err = apply.Objects(ctx, c.kube, c.fieldManager, obj)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refused reports whether a webhook may have said no.
+func refused(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	code := status.Status().Code
+	return code == http.StatusBadRequest || code == http.StatusForbidden
 }
 
 // Remove deletes the objects in the opposite order of Apply, so that policies go before the permissions they need. What
