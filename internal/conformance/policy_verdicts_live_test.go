@@ -111,7 +111,7 @@ func renamed(item policycorpus.Case, name string) policycorpus.Case {
 }
 
 // create makes an object for the time of the test, unless it is there. What an earlier test has deleted is waited for. A
-// namespace stays: it takes minutes to go, and the next stage needs it again.
+// namespace stays, because it takes minutes to go, and a kind, because Kyverno takes minutes to see that it is there again.
 func (s *verdictStage) create(t *testing.T, obj *unstructured.Unstructured) {
 	t.Helper()
 	stored := obj.DeepCopy()
@@ -126,7 +126,7 @@ func (s *verdictStage) create(t *testing.T, obj *unstructured.Unstructured) {
 		err = s.client.Create(t.Context(), stored)
 	}
 	require.NoError(t, err, "%s %s/%s", obj.GetKind(), obj.GetNamespace(), obj.GetName())
-	if obj.GetKind() == "Namespace" {
+	if kind := obj.GetKind(); kind == "Namespace" || kind == "CustomResourceDefinition" {
 		return
 	}
 	t.Cleanup(func() {
