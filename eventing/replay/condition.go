@@ -1,15 +1,10 @@
 package replay
 
 import (
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-
-	"github.com/Knetic/govaluate"
-	"github.com/antonmedv/expr"
 	"github.com/argoproj/argo-events/pkg/apis/events/v1alpha1"
 	"github.com/robfig/cron/v3"
+
+	"github.com/controlbackbone/backbone/internal/eventcondition"
 )
 
 // compiledTrigger is a trigger and its condition.
@@ -20,12 +15,9 @@ type compiledTrigger struct {
 	refused, fault error
 	// unsafe says that a template reaches outside the event.
 	unsafe error
-	// condition over the names of dependencies. It is true as soon as one of them is there, unless waits is set.
-	condition    string
-	expression   *govaluate.EvaluableExpression
-	dependencies []string
-	waits        bool
-	resets       []cron.Schedule
+	// condition is nil for a trigger that never fires.
+	condition *eventcondition.Condition
+	resets    []cron.Schedule
 }
 
 func compileTrigger(s *compiledSensor, spec *v1alpha1.Trigger, refused error) *compiledTrigger {
@@ -33,11 +25,18 @@ func compileTrigger(s *compiledSensor, spec *v1alpha1.Trigger, refused error) *c
 	if refused != nil {
 		return trigger
 	}
-	trigger.fault = protect(trigger.compile)
-	trigger.unsafe = safeTrigger(spec)
-	if trigger.fault != nil {
-		trigger.dependencies = nil
+	names := make([]string, len(s.spec.Spec.Dependencies))
+	for i, dependency := range s.spec.Spec.Dependencies {
+		names[i] = dependency.Name
 	}
+	condition, err := eventcondition.Compile(spec.Template.Conditions, names)
+	if err != nil {
+		trigger.fault = &ConditionError{Condition: spec.Template.Conditions, err: err}
+		return trigger
+	}
+	trigger.condition = condition
+	trigger.resets = resets(spec.Template.ConditionsReset)
+	trigger.unsafe = safeTrigger(spec)
 	return trigger
 }
 
@@ -48,64 +47,15 @@ func (t *compiledTrigger) name() string {
 	return t.spec.Template.Name
 }
 
-// compile reads the condition as a sensor does when it starts.
-// argo-events: listenEvents in pkg/sensors/listener.go, NewJetstreamTriggerConn in pkg/eventbus/jetstream/sensor/trigger_conn.go
-func (t *compiledTrigger) compile() error {
-	condition, err := t.sensor.condition(t.spec.Template.Conditions)
-	if err != nil {
-		return &ConditionError{Condition: t.spec.Template.Conditions, err: err}
+// dependencies are those of the condition, in its order.
+func (t *compiledTrigger) dependencies() []string {
+	if t.condition == nil {
+		return nil
 	}
-	expression, err := govaluate.NewEvaluableExpression(strings.ReplaceAll(condition, "-", "\\-"))
-	if err != nil {
-		return &ConditionError{Condition: condition, err: err}
-	}
-	for _, name := range expression.Vars() {
-		if t.sensor.dependency(name) == nil {
-			return &ConditionError{Condition: condition, err: fmt.Errorf("no dependency is named %q", name)}
-		}
-		if !slices.Contains(t.dependencies, name) {
-			t.dependencies = append(t.dependencies, name)
-		}
-	}
-	if len(t.dependencies) == 0 {
-		return &ConditionError{Condition: condition, err: errors.New("it names no dependency")}
-	}
-	t.condition, t.expression, t.waits = condition, expression, strings.Contains(condition, "&")
-	t.resets = resets(t.spec.Template.ConditionsReset)
-	return nil
+	return t.condition.Names
 }
 
-// condition returns the expression over the dependencies' own names. Upstream makes it by running the condition as a
-// program that joins texts: names with "_" for "-" are variables, and operators and parentheses are texts.
-// argo-events: getDependencyExpression in pkg/sensors/listener.go
-func (s *compiledSensor) condition(written string) (string, error) {
-	if written == "" {
-		names := make([]string, len(s.spec.Spec.Dependencies))
-		for i, dependency := range s.spec.Spec.Dependencies {
-			names[i] = dependency.Name
-		}
-		return strings.Join(names, "&&"), nil
-	}
-	variables := map[string]string{}
-	for _, dependency := range s.spec.Spec.Dependencies {
-		variables[strings.ReplaceAll(dependency.Name, "-", "_")] = dependency.Name
-	}
-	program := written
-	for _, replacement := range [][2]string{{"&&", ` + "&&" + `}, {"||", ` + "||" + `}, {"-", "_"}, {"(", `"("+`}, {")", `+")"`}} {
-		program = strings.ReplaceAll(program, replacement[0], replacement[1])
-	}
-	compiled, err := expr.Compile(program, expr.Env(variables))
-	if err != nil {
-		return "", err
-	}
-	joined, err := expr.Run(compiled, variables)
-	if err != nil {
-		return "", err
-	}
-	return strings.NewReplacer(`"("`, "(", `")"`, ")").Replace(fmt.Sprint(joined)), nil
-}
-
-// resets are the times at which a condition forgets. One that a sensor cannot read, it passes over.
+// resets are the times at which a condition forgets.
 func resets(criteria []v1alpha1.ConditionsResetCriteria) []cron.Schedule {
 	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
 	var schedules []cron.Schedule
@@ -118,6 +68,7 @@ func resets(criteria []v1alpha1.ConditionsResetCriteria) []cron.Schedule {
 		if zone == "" {
 			zone = "UTC"
 		}
+		// The controller refuses what the parser does.
 		if schedule, err := parser.Parse("CRON_TZ=" + zone + " " + criterion.ByTime.Cron); err == nil {
 			schedules = append(schedules, schedule)
 		}

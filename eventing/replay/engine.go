@@ -170,7 +170,7 @@ func (s *compiledSensor) listen(options Options) {
 	s.dependencies = map[eventKey][]*compiledDependency{}
 	byName := map[string]*compiledDependency{}
 	for _, trigger := range s.triggers {
-		for _, name := range trigger.dependencies {
+		for _, name := range trigger.dependencies() {
 			dependency := byName[name]
 			if dependency == nil {
 				dependency = compileDependency(s, name, options)

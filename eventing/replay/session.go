@@ -66,7 +66,7 @@ func (w *Waiting) Sensor() (namespace, name string) {
 func (w *Waiting) Trigger() string { return w.trigger.name() }
 
 // Condition is the one of the trigger over the names of the dependencies.
-func (w *Waiting) Condition() string { return w.trigger.condition }
+func (w *Waiting) Condition() string { return w.trigger.condition.Text }
 
 // Send shows an event to the sensors and remembers what they do. The error is that of an event which is no CloudEvent, an
 // [UnsafeError], or that of the context; the session is then as it was before.
@@ -111,7 +111,7 @@ func (s *Session) arrive(outcome *Outcome, now time.Time) {
 		decisions := outcome.Decisions[begins : i+1]
 		begins = i + 1
 		for _, trigger := range sensor.triggers {
-			for _, name := range trigger.dependencies {
+			for _, name := range trigger.dependencies() {
 				for j := range decisions {
 					if decisions[j].Matched && decisions[j].dependency.spec.Name == name {
 						s.count(trigger, name, decisions[j].event, now, outcome)
@@ -126,23 +126,20 @@ func (s *Session) arrive(outcome *Outcome, now time.Time) {
 // argo-events: processDependency in pkg/eventbus/jetstream/sensor/trigger_conn.go
 func (s *Session) count(trigger *compiledTrigger, name string, event *cloudevents.Event, now time.Time, outcome *Outcome) {
 	events := map[string]*cloudevents.Event{name: event}
-	if !trigger.waits {
+	if !trigger.condition.Waits {
 		outcome.Firings = append(outcome.Firings, Firing{engine: s.engine, trigger: trigger, events: events, at: now})
 		return
 	}
 	saved := s.forget(trigger, now)
-	variables := map[string]any{}
-	for _, dependency := range trigger.dependencies {
-		before, there := saved[dependency]
-		if there && dependency != name {
+	for dependency, before := range saved {
+		if dependency != name {
 			events[dependency] = before.event
 		}
-		variables[dependency] = events[dependency] != nil
 	}
-	holds, err := trigger.expression.Evaluate(variables)
+	holds, err := trigger.condition.Holds(func(dependency string) bool { return events[dependency] != nil })
 	switch {
 	case err != nil: // It never fires: upstream logs it, and forgets the event.
-	case holds == true:
+	case holds:
 		outcome.Firings = append(outcome.Firings, Firing{engine: s.engine, trigger: trigger, events: events, at: now})
 		delete(s.saved, trigger)
 		return
@@ -171,7 +168,7 @@ func (s *Session) forget(trigger *compiledTrigger, now time.Time) map[string]sav
 
 func waiting(trigger *compiledTrigger, events map[string]*cloudevents.Event) Waiting {
 	w := Waiting{trigger: trigger}
-	for _, name := range trigger.dependencies {
+	for _, name := range trigger.dependencies() {
 		if events[name] != nil {
 			w.Have = append(w.Have, name)
 		} else {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/yaml"
 
+	"github.com/controlbackbone/backbone/eventing"
 	"github.com/controlbackbone/backbone/eventing/replay"
+	"github.com/controlbackbone/backbone/internal/golden"
 )
 
 // upstreamObjects returns the objects of a folder of the Argo Events module, by the file they are in.
@@ -102,4 +105,102 @@ func probe(t *testing.T, file string, sensor *unstructured.Unstructured, engine 
 		}
 	}
 	return firings
+}
+
+// What Check calls an error in Argo Events' own examples is one: each is in the file of errors, to be read.
+func TestErrorsInUpstreamsExamplesAreExplained(t *testing.T) {
+	var lines []string
+	checked := 0
+	for file, all := range upstreamObjects(t, "examples") {
+		for _, obj := range all {
+			checked++
+			for _, found := range eventing.Check(objects(obj)) {
+				if found.Severity == eventing.SeverityError {
+					lines = append(lines, file+": "+found.Code+" "+found.Path+": "+found.Message)
+				}
+			}
+		}
+	}
+	slices.Sort(lines)
+	require.Greater(t, checked, 100)
+	golden.Text(t, "testdata/upstream-errors.txt", strings.Join(slices.Compact(lines), "\n")+"\n")
+}
+
+// Check has an error for every Sensor and trigger that stays silent.
+func TestCheckFindsWhatKeepsTriggersFromFiring(t *testing.T) {
+	silent := 0
+	for file, all := range upstreamObjects(t, "examples") {
+		for _, obj := range all {
+			if obj.GetKind() != "Sensor" {
+				continue
+			}
+			// The examples have few faults of their own: each field that is a text or a list is broken once.
+			for _, broken := range append(mutants(obj), obj) {
+				engine, err := replay.New(objects(broken), replay.Options{})
+				if err != nil || len(engine.Faults()) == 0 {
+					continue
+				}
+				silent++
+				findings := eventing.Check(objects(broken))
+				require.True(t, slices.ContainsFunc(findings, func(found eventing.Finding) bool {
+					return found.Severity == eventing.SeverityError
+				}), "%s: %v, and only %v", file, engine.Faults(), findings)
+			}
+		}
+	}
+	t.Logf("%d silent sensors", silent)
+	require.Greater(t, silent, 500)
+}
+
+// mutants returns copies of an object, in each of which one field of the spec is missing or another.
+func mutants(obj *unstructured.Unstructured) []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	var walk func(path []any, value any)
+	walk = func(path []any, value any) {
+		if len(path) > 1 {
+			for _, replacement := range []any{nil, "", "?(", "other"} {
+				if _, text := value.(string); replacement != nil && !text {
+					continue
+				}
+				mutant := obj.DeepCopy()
+				set(mutant.Object, path, replacement)
+				out = append(out, mutant)
+			}
+		}
+		switch value := value.(type) {
+		case map[string]any:
+			for key, item := range value {
+				walk(append(slices.Clone(path), key), item)
+			}
+		case []any:
+			for i, item := range value {
+				walk(append(slices.Clone(path), i), item)
+			}
+		}
+	}
+	walk([]any{"spec"}, obj.Object["spec"])
+	return out
+}
+
+// set replaces the value at a path, or removes a field.
+func set(container any, path []any, value any) {
+	switch at := container.(type) {
+	case map[string]any:
+		key, _ := path[0].(string)
+		switch {
+		case len(path) > 1:
+			set(at[key], path[1:], value)
+		case value == nil:
+			delete(at, key)
+		default:
+			at[key] = value
+		}
+	case []any:
+		index, _ := path[0].(int)
+		if len(path) > 1 {
+			set(at[index], path[1:], value)
+		} else {
+			at[index] = value
+		}
+	}
 }

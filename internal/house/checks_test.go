@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/controlbackbone/backbone/eventing"
 	"github.com/controlbackbone/backbone/gitops"
 	"github.com/controlbackbone/backbone/internal/finding"
 	"github.com/controlbackbone/backbone/internal/golden"
@@ -22,6 +23,7 @@ var checks = []struct {
 	{"gitops.Check", gitops.Rules()},
 	{"policy.Check", policy.CheckRules()},
 	{"admission.Check", admission.CheckRules()},
+	{"eventing.Check", eventing.CheckRules()},
 }
 
 // TestChecksDocumentIsWhatTheCodeChecks keeps docs/checks.md; make generate writes it.
