@@ -1,6 +1,8 @@
 package replay
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,11 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 
 	"github.com/argoproj/argo-events/pkg/apis/events/v1alpha1"
 	httptrigger "github.com/argoproj/argo-events/pkg/sensors/triggers/http"
 	"github.com/argoproj/argo-events/pkg/shared/util"
 	"go.uber.org/zap"
+	"golang.org/x/net/http/httpguts"
 )
 
 // credentials are the headers whose values are not shown.
@@ -82,18 +86,31 @@ type keptRequest struct {
 	body    []byte
 }
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip implements http.RoundTripper. It refuses what Go's client does not send and what no server understands.
 func (k *keptRequest) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL.Host == "" || request.URL.Scheme != "http" && request.URL.Scheme != "https" {
 		return nil, errors.New("the URL is none of http or https: " + (&url.URL{Scheme: request.URL.Scheme, Host: request.URL.Host}).String())
 	}
-	k.request = request
-	if request.Body != nil {
-		body, err := io.ReadAll(request.Body)
-		if err != nil {
-			return nil, err
+	for name, values := range request.Header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return nil, fmt.Errorf("invalid header name %q", name)
 		}
-		k.body = body
+		if !slices.ContainsFunc(values, func(value string) bool { return !httpguts.ValidHeaderFieldValue(value) }) {
+			continue
+		}
+		return nil, fmt.Errorf("invalid value of the header %s", name)
 	}
+	var sent bytes.Buffer
+	if err := request.Write(&sent); err != nil {
+		return nil, err
+	}
+	received, err := http.ReadRequest(bufio.NewReader(&sent))
+	if err != nil {
+		return nil, fmt.Errorf("no server understands the request: %w", err)
+	}
+	if k.body, err = io.ReadAll(received.Body); err != nil {
+		return nil, err
+	}
+	k.request = request
 	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: request}, nil
 }
