@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/controlbackbone/backbone/internal/manifest"
 	"github.com/controlbackbone/backbone/policy/admission"
 	"github.com/controlbackbone/backbone/policy/admission/defaulting"
 )
@@ -30,7 +29,7 @@ func (o options) read(ctx context.Context) (*inputs, error) {
 		paths []string
 		into  *[]*unstructured.Unstructured
 	}{{o.policies, &in.policies}, {o.exceptions, &in.exceptions}, {o.data, &in.data}} {
-		documents, err := load(part.paths)
+		documents, err := manifest.LoadPaths(part.paths...)
 		*part.into = admission.Objects(documents)
 		errs = append(errs, err)
 	}
@@ -38,7 +37,7 @@ func (o options) read(ctx context.Context) (*inputs, error) {
 	if o.repo != "" {
 		in.documents, err = o.render(ctx)
 	} else {
-		in.documents, err = load(o.manifests)
+		in.documents, err = manifest.LoadPaths(o.manifests...)
 	}
 	if o.defaults {
 		errs = append(errs, in.fillIn())
@@ -78,31 +77,6 @@ func isNoPolicy(obj *unstructured.Unstructured) bool {
 	default:
 		return true
 	}
-}
-
-// load reads paths of the machine.
-func load(paths []string) ([]admission.Document, error) {
-	var out []admission.Document
-	var errs []error
-	for _, path := range paths {
-		// A folder is opened as a file system of its own, so that the path may be any.
-		folder, name := filepath.Split(filepath.Clean(path))
-		if folder == "" {
-			folder = "."
-		}
-		if name == "." || name == ".." || name == "" {
-			folder, name = path, "."
-		}
-		documents, err := admission.Load(os.DirFS(folder), name)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", path, err))
-		}
-		for i := range documents {
-			documents[i].File = filepath.Join(folder, documents[i].File)
-		}
-		out = append(out, documents...)
-	}
-	return out, errors.Join(errs...)
 }
 
 func (in *inputs) judge(ctx context.Context) (*admission.Report, error) {
