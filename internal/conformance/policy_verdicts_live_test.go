@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -138,16 +139,24 @@ func (s *verdictStage) create(t *testing.T, obj *unstructured.Unstructured) {
 	})
 }
 
-// createKind makes a kind, and waits until the API server serves it.
+// createKind makes a kind, and waits until the API server says that it serves it. Kyverno looks at what is served when a
+// kind comes or changes, and not again: if it was too early, what it holds against the kind would stay.
 func (s *verdictStage) createKind(t *testing.T, crd *unstructured.Unstructured) {
 	t.Helper()
 	s.create(t, crd)
 	var typed apiextensionsv1.CustomResourceDefinition
 	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(crd.Object, &typed))
-	list := &unstructured.UnstructuredList{}
-	list.SetAPIVersion(typed.Spec.Group + "/" + typed.Spec.Versions[0].Name)
-	list.SetKind(typed.Spec.Names.ListKind)
-	require.Eventually(t, func() bool { return s.client.List(t.Context(), list) == nil }, 30*time.Second, 100*time.Millisecond)
+	served, err := discovery.NewDiscoveryClientForConfig(live.cluster.Config())
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, lists, err := served.ServerGroupsAndResources()
+		return err == nil && slices.ContainsFunc(lists, func(list *metav1.APIResourceList) bool {
+			return list.GroupVersion == typed.Spec.Group+"/"+typed.Spec.Versions[0].Name &&
+				slices.ContainsFunc(list.APIResources, func(resource metav1.APIResource) bool { return resource.Name == typed.Spec.Names.Plural })
+		})
+	}, 30*time.Second, 100*time.Millisecond)
+	change := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{"example.com/served":%q}}}`, time.Now().Format(time.RFC3339Nano)))
+	require.NoError(t, s.client.Patch(t.Context(), crd.DeepCopy(), change))
 }
 
 // compare puts one policy in force and asks about every request.
