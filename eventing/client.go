@@ -19,18 +19,21 @@ import (
 type Client struct {
 	api     client.WithWatch
 	manager string
+	logs    LogReader
 }
 
 // ClientOptions tune a [Client].
 type ClientOptions struct {
 	// FieldManager that owns what Apply writes. Default: "backbone-eventing".
 	FieldManager string
+	// Logs reads the logs of pods, for [Client.Trace] and [Client.Failures]. Default: these two fail.
+	Logs LogReader
 }
 
 // NewClient returns a client over a connection to the API server. The scheme of
 // the connection does not need to know Argo Events.
 func NewClient(api client.WithWatch, options ClientOptions) *Client {
-	return &Client{api: api, manager: cmp.Or(options.FieldManager, "backbone-eventing")}
+	return &Client{api: api, manager: cmp.Or(options.FieldManager, "backbone-eventing"), logs: options.Logs}
 }
 
 // Apply writes the objects, in order, by server-side apply. It takes over fields

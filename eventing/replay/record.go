@@ -156,3 +156,39 @@ func orAny(name string) string {
 	}
 	return name
 }
+
+// Publish puts an event on a live bus as an event source does: a test event, or one that was recorded, which then needs an
+// ID of its own, or the bus drops it as a duplicate. Every sensor that listens acts on it.
+func Publish(ctx context.Context, connection Connection, event cloudevents.Event) error {
+	if err := event.Validate(); err != nil {
+		return fmt.Errorf("event: %w", err)
+	}
+	raw, err := json.Marshal(event)
+	if err != nil {
+		return fmt.Errorf("event %s: %w", event.ID(), err)
+	}
+	conn, err := connection.connect()
+	if err != nil {
+		return fmt.Errorf("connect to the bus: %w", err)
+	}
+	defer conn.Close()
+	stream, err := conn.JetStream()
+	if err != nil {
+		return fmt.Errorf("connect to the bus: %w", err)
+	}
+	subject := fmt.Sprintf("%s.%s.%s", v1alpha1.JetStreamStreamName, event.Source(), event.Subject())
+	answer, err := stream.Publish(subject, raw, nats.MsgId(event.ID()), nats.Context(ctx))
+	switch {
+	case err != nil:
+		return fmt.Errorf("publish event %s: %w", event.ID(), err)
+	case answer.Duplicate:
+		return &DuplicateError{ID: event.ID()}
+	}
+	return nil
+}
+
+// DuplicateError says that the bus has dropped an event, because it has had one with its ID.
+type DuplicateError struct{ ID string }
+
+// Error shows the ID.
+func (e *DuplicateError) Error() string { return fmt.Sprintf("the bus has had event %s already", e.ID) }
