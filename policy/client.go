@@ -119,9 +119,13 @@ func (e *NotReadyError) Unwrap() error { return e.cause }
 const propagation = 250 * time.Millisecond
 
 // WaitReady watches the policies among the objects until Kyverno reports each of them ready (compiled, and its webhook
-// registered, which for a MutatingPolicy is looked up in the cluster's MutatingWebhookConfigurations) and gives the API server a moment to act on the webhook, so that the next request meets the policy. With
-// several API servers, those that are behind may need longer. Other objects, such as ClusterRoles and exceptions, are
-// passed over.
+// registered, which for a MutatingPolicy is looked up in the cluster's MutatingWebhookConfigurations) and gives the API
+// server a moment to act on the webhook, so that the next request meets the policy. With several API servers, those that
+// are behind may need longer. Other objects, such as ClusterRoles and exceptions, are passed over.
+//
+// It does not see that Kyverno knows a kind: unless it runs with --crdWatcher, Kyverno 1.15 looks for new kinds once an
+// hour, and a policy on one that came since refuses every object of it.
+//
 // When the context ends first, the error is a *NotReadyError.
 func (c *Client) WaitReady(ctx context.Context, objects ...*unstructured.Unstructured) error {
 	var policies []*unstructured.Unstructured
