@@ -55,6 +55,9 @@ func TestConsumersBuild(t *testing.T) {
 			imports:  []string{"gitops/preview"},
 			replaces: needsOldArgoCDLibraries,
 		},
+		"the replay": {
+			imports: []string{"eventing/replay"},
+		},
 		"the offline admission": {
 			imports:  []string{"policy/admission", "policy/admission/defaulting"},
 			replaces: needsKyvernosFork,
