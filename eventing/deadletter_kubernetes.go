@@ -35,6 +35,10 @@ type KubernetesDeadLetters struct {
 	MaxLetters int
 }
 
+// maxLetterBody leaves half of the 1 MiB of a Secret to the headers and the
+// reason, in bytes. kubernetes: MaxSecretSize in pkg/apis/core/types.go
+const maxLetterBody = 512 << 10
+
 // letterPage bounds how much of the letters is in memory before it is decoded.
 const letterPage = 20
 
@@ -67,6 +71,9 @@ func (k KubernetesDeadLetters) account(serviceAccountName string) responderAccou
 		permission: Permission{Resource: "secrets", Verbs: []string{"create", "get", "list", "delete"}},
 	}
 }
+
+// maxBody is for the limits of a Responder.
+func (k KubernetesDeadLetters) maxBody() int64 { return maxLetterBody }
 
 // Put is for [DeadLetterStore].
 func (k KubernetesDeadLetters) Put(ctx context.Context, letter DeadLetter) error {
