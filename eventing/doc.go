@@ -1,5 +1,5 @@
-// Package eventing turns Go values into Argo Events objects and waits for them
-// to run.
+// Package eventing turns Go values into Argo Events objects, waits for them to
+// run, and receives what they send.
 //
 // Three builders describe how an event travels: an [EventBus] carries it, an
 // [EventSource] receives it from outside, and a [Sensor] decides what happens.
@@ -21,4 +21,9 @@
 // [Sensor.RBAC] returns the ServiceAccount and the least Roles its triggers
 // need: apply them with the Sensor, whose pods run as that account.
 // [Client.WaitReady] waits until the pods of the current spec run.
+//
+// At the other end a [Responder] takes what an [HTTPTrigger] sends, in an operator
+// of your own: it knows the senders, handles each event once, tries again, keeps
+// what cannot be handled, and shares all that between replicas through the API
+// server when it is given a [KubernetesStore] and [KubernetesDeadLetters].
 package eventing
