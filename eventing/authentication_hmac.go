@@ -15,7 +15,7 @@ import (
 )
 
 // HMAC accepts requests whose body is signed with HMAC-SHA256, in hexadecimal.
-// [GitHub] and [Slack] return two that are widely used.
+// [GitHubSignature] and [SlackSignature] return two that are widely used.
 //
 // A signature counts for one event ID only, because the header with the ID is not
 // signed: with another ID the request is refused.
@@ -42,14 +42,14 @@ type SignedTimestamp struct {
 	Tolerance time.Duration
 }
 
-// GitHub is how GitHub signs webhooks. Set IDHeader to X-GitHub-Delivery with it.
-func GitHub(secrets Keys) HMAC {
+// GitHubSignature is how GitHub signs webhooks. Set IDHeader to X-GitHub-Delivery with it.
+func GitHubSignature(secrets Keys) HMAC {
 	return HMAC{Header: "X-Hub-Signature-256", Prefix: "sha256=", Secrets: secrets}
 }
 
-// Slack is how Slack signs requests. Its interactive ones are forms, which a
+// SlackSignature is how Slack signs requests. Its interactive ones are forms, which a
 // [Responder] does not take.
-func Slack(secrets Keys) HMAC {
+func SlackSignature(secrets Keys) HMAC {
 	return HMAC{
 		Header: "X-Slack-Signature", Prefix: "v0=", Secrets: secrets,
 		Timestamp: &SignedTimestamp{Header: "X-Slack-Request-Timestamp", Before: "v0:", After: ":"},

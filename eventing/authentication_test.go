@@ -30,8 +30,8 @@ func signature(secret, text string) string {
 
 func TestAuthentication(t *testing.T) {
 	bearer := eventing.Bearer{Tokens: eventing.FixedKeys("old", "new", "")}
-	github := eventing.GitHub(eventing.FixedKeys("old", "new"))
-	slack := eventing.Slack(eventing.FixedKeys("key"))
+	github := eventing.GitHubSignature(eventing.FixedKeys("old", "new"))
+	slack := eventing.SlackSignature(eventing.FixedKeys("key"))
 	stamped := func(at time.Time) map[string]string {
 		stamp := strconv.FormatInt(at.Unix(), 10)
 		return map[string]string{"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": "v0=" + signature("key", "v0:"+stamp+":{}")}
@@ -40,7 +40,7 @@ func TestAuthentication(t *testing.T) {
 	restamped["X-Slack-Request-Timestamp"] = strconv.FormatInt(time.Now().Unix(), 10)
 	one := func(name, value string) map[string]string { return map[string]string{name: value} }
 	// GitHub documents this one: Validating webhook deliveries, Testing the webhook payload validation.
-	documented := eventing.GitHub(eventing.FixedKeys("It's a Secret to Everybody"))
+	documented := eventing.GitHubSignature(eventing.FixedKeys("It's a Secret to Everybody"))
 
 	tests := map[string]struct {
 		authentication eventing.Authentication
@@ -64,7 +64,7 @@ func TestAuthentication(t *testing.T) {
 		"a short signature is none":                    {github, one("X-Hub-Signature-256", "sha256=ab"), `{}`, 401},
 		"no signature":                                 {github, nil, `{}`, 401},
 		"secrets that cannot be read stop everything": {
-			eventing.GitHub(func(context.Context) ([]string, error) { return nil, errors.New("no Secret") }), one("X-Hub-Signature-256", "sha256="+signature("a", `{}`)), `{}`, 503},
+			eventing.GitHubSignature(func(context.Context) ([]string, error) { return nil, errors.New("no Secret") }), one("X-Hub-Signature-256", "sha256="+signature("a", `{}`)), `{}`, 503},
 		"GitHub's own example is authentic, if no JSON": {documented, one("X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"), `Hello, World!`, 400},
 		"a signed time that is near is accepted":        {slack, stamped(time.Now().Add(-4 * time.Minute)), `{}`, 200},
 		"a signed time that is long ago is not":         {slack, stamped(time.Now().Add(-6 * time.Minute)), `{}`, 401},
@@ -101,11 +101,11 @@ func TestTwoCredentialsAreNone(t *testing.T) {
 			http.Header{"Authorization": {"Bearer a", "Bearer b"}},
 		},
 		"of signatures": {
-			eventing.GitHub(eventing.FixedKeys("a")),
+			eventing.GitHubSignature(eventing.FixedKeys("a")),
 			http.Header{"X-Hub-Signature-256": {"sha256=" + signature("a", `{}`), "sha256=" + signature("b", `{}`)}},
 		},
 		"of timestamps": {
-			eventing.Slack(eventing.FixedKeys("a")),
+			eventing.SlackSignature(eventing.FixedKeys("a")),
 			http.Header{"X-Slack-Signature": {"v0=" + signature("a", "v0:"+now+":{}")}, "X-Slack-Request-Timestamp": {now, "0"}},
 		},
 	}
@@ -132,7 +132,7 @@ func TestTwoCredentialsAreNone(t *testing.T) {
 func TestASignatureCountsForOneEvent(t *testing.T) {
 	var handled atomic.Int32
 	r := serve(t, eventing.ResponderOptions{
-		Authentication: eventing.GitHub(eventing.FixedKeys("key")), IDHeader: "X-GitHub-Delivery",
+		Authentication: eventing.GitHubSignature(eventing.FixedKeys("key")), IDHeader: "X-GitHub-Delivery",
 		Handle: func(context.Context, eventing.Event) error {
 			handled.Add(1)
 			return nil

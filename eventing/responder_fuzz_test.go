@@ -24,7 +24,7 @@ func FuzzResponderRequest(f *testing.F) {
 	f.Add("get", "text/plain; =", "\x00", "sha256=", []byte("\xff"))
 	f.Fuzz(func(t *testing.T, method, contentType, id, given string, body []byte) {
 		for _, authentication := range []eventing.Authentication{
-			eventing.NoAuthentication{}, eventing.GitHub(eventing.FixedKeys(key)), eventing.Slack(eventing.FixedKeys(key)), eventing.Bearer{Tokens: eventing.FixedKeys(key)},
+			eventing.NoAuthentication{}, eventing.GitHubSignature(eventing.FixedKeys(key)), eventing.SlackSignature(eventing.FixedKeys(key)), eventing.Bearer{Tokens: eventing.FixedKeys(key)},
 		} {
 			var handled *eventing.Event
 			r, err := eventing.NewResponder(eventing.ResponderOptions{
