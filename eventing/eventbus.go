@@ -2,7 +2,6 @@ package eventing
 
 import (
 	"cmp"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -29,50 +28,18 @@ type EventBus struct {
 	Bus Bus
 }
 
-// Bus is the transport of an [EventBus]: [JetStream], [JetStreamExotic] or
-// [RawBus].
+// Bus is the transport of an [EventBus]: [JetStream], [JetStreamExotic],
+// [Kafka], [STAN], [STANExotic] or [RawBus].
 type Bus interface {
 	validateBus(path *field.Path) field.ErrorList
 	busSpec() map[string]any
 }
 
-// JetStream is a NATS JetStream cluster that the Argo Events controller runs as
-// a StatefulSet.
-type JetStream struct {
-	// Version is one of the versions in the controller's configuration.
-	// Default: "latest", which the upstream configuration defines.
-	Version string
-	// Replicas is the size of the cluster: 1, or 3 and more. Default: 3.
-	Replicas int32
-	// Stream overrides limits of the stream. Limits left zero keep the value of
-	// the controller's configuration.
-	Stream Stream
-}
-
-// JetStreamExotic is a NATS JetStream server that somebody else runs.
-//
-// Upstream names the stream "default" and keeps the state of a sensor in a
-// key-value bucket of the sensor's name, so two namespaces that share a server
-// share events and sensor state: give each its own server or NATS account.
-type JetStreamExotic struct {
-	// URL of the server, with the scheme nats, tls, ws or wss; several servers of
-	// one cluster are separated by commas. Required. It must not carry
-	// credentials: use Auth.
-	URL string
-	// Auth selects the key of a Secret in the namespace of the bus that holds a
-	// YAML document with username and password. Default: no authentication.
-	Auth *SecretKey
-	// Stream sets the limits of the stream. Upstream applies them only when it
-	// creates the stream; with none it would keep every event for ever, so
-	// limits left zero get the defaults named at [Stream].
-	Stream Stream
-}
-
-// RawBus is the spec of an EventBus as upstream defines it, for the transports
-// that have no type here.
+// RawBus is the spec of an EventBus as upstream defines it, for what the
+// types here have no field for.
 type RawBus struct {
 	// Spec holds exactly one of upstream's transports, for example
-	// {"kafka": {"url": "kafka:9092"}}.
+	// {"kafka": {"url": "kafka:9092"}}. Required.
 	Spec map[string]any
 }
 
@@ -81,7 +48,7 @@ func (b EventBus) Validate() field.ErrorList {
 	faults := validateMeta(b.meta())
 	path := field.NewPath("bus")
 	if object.IsNil(b.Bus) {
-		return append(faults, field.Required(path, "JetStream, JetStreamExotic or RawBus"))
+		return append(faults, field.Required(path, "JetStream, JetStreamExotic, Kafka, STAN, STANExotic or RawBus"))
 	}
 	return append(faults, b.Bus.validateBus(path)...)
 }
@@ -101,43 +68,6 @@ func (b EventBus) meta() object.Meta {
 		Labels:      b.Labels,
 		Annotations: b.Annotations,
 	}
-}
-
-func (j JetStream) validateBus(path *field.Path) field.ErrorList {
-	faults := j.Stream.validate(path.Child("stream"))
-	// argo-events: pkg/reconciler/eventbus/validate.go
-	if j.Replicas < 0 || j.Replicas == 2 {
-		faults = append(faults, field.Invalid(path.Child("replicas"), j.Replicas, "must be 1, or 3 and more, to form a quorum"))
-	}
-	return append(faults, object.Text(path.Child("version"), j.Version)...)
-}
-
-func (j JetStream) busSpec() map[string]any {
-	return map[string]any{"jetstream": object.Compact(map[string]any{
-		"version":      cmp.Or(j.Version, "latest"),
-		"replicas":     cmp.Or(j.Replicas, 3),
-		"streamConfig": j.Stream.yaml(),
-	})}
-}
-
-func (j JetStreamExotic) validateBus(path *field.Path) field.ErrorList {
-	var faults field.ErrorList
-	// The NATS client takes several servers of one cluster, separated by commas.
-	for _, server := range strings.Split(j.URL, ",") {
-		faults = append(faults, validateURL(path.Child("url"), server, "nats", "tls", "ws", "wss")...)
-	}
-	if j.Auth != nil {
-		faults = append(faults, j.Auth.validate(path.Child("auth"))...)
-	}
-	return append(faults, j.Stream.validate(path.Child("stream"))...)
-}
-
-func (j JetStreamExotic) busSpec() map[string]any {
-	return map[string]any{"jetstreamExotic": object.Compact(map[string]any{
-		"url":          j.URL,
-		"streamConfig": j.Stream.withDefaults().yaml(),
-		"accessSecret": j.Auth.selector(),
-	})}
 }
 
 func (r RawBus) validateBus(path *field.Path) field.ErrorList {

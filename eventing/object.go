@@ -103,6 +103,37 @@ func invalidValue(path *field.Path, value string, messages []string) field.Error
 	return faults
 }
 
+// oneOf checks a choice that may be left out.
+func oneOf[T ~string](path *field.Path, choice T, choices []T) field.ErrorList {
+	if choice == "" || slices.Contains(choices, choice) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, choice, choices)}
+}
+
+func notNegative[T int32 | int64](path *field.Path, number T) field.ErrorList {
+	if number < 0 {
+		return field.ErrorList{field.Invalid(path, number, "must not be negative")}
+	}
+	return nil
+}
+
+// notNegativeTime checks a duration whose zero means the default.
+func notNegativeTime(path *field.Path, duration time.Duration) field.ErrorList {
+	if duration < 0 {
+		return field.ErrorList{field.Invalid(path, duration.String(), "must not be negative")}
+	}
+	return nil
+}
+
+// formatTime leaves out a duration of zero, which means the default.
+func formatTime(duration time.Duration) string {
+	if duration == 0 {
+		return ""
+	}
+	return duration.String()
+}
+
 // seconds checks a duration that upstream keeps in whole seconds.
 func seconds(path *field.Path, duration time.Duration) field.ErrorList {
 	if duration < 0 || duration%time.Second != 0 {

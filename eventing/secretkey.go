@@ -24,6 +24,14 @@ func (s SecretKey) validate(path *field.Path) field.ErrorList {
 	return append(faults, invalidValue(path.Child("key"), s.Key, validation.IsConfigMapKey(s.Key))...)
 }
 
+// validateOptional checks a reference that may be missing.
+func (s *SecretKey) validateOptional(path *field.Path) field.ErrorList {
+	if s == nil {
+		return nil
+	}
+	return s.validate(path)
+}
+
 // selector is upstream's form, or nothing for no key.
 func (s *SecretKey) selector() map[string]any {
 	if s == nil {
