@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -28,13 +29,35 @@ type EventSource struct {
 	// its own, returned by [EventSource.RBAC], when the pod needs the Kubernetes
 	// API; otherwise the default account of the namespace.
 	ServiceAccountName string
+	// Replicas is the number of pods. Sources that others call share the load;
+	// those that fetch events elect one pod that does. Default: 1.
+	Replicas int32
+	// Pod shapes the pods.
+	Pod Pod
+	// Service shapes the Service in front of sources that others call.
+	Service Service
 	// Events maps the name of each event, which sensors refer to, to where it
 	// comes from. At least one is required. A name consists of letters, digits,
-	// "-" and "_".
+	// "-" and "_". Sources that others call, which are updated without a gap, and
+	// those that fetch events, of which one pod runs at a time, need an event
+	// source each.
 	Events map[string]Source
 }
 
-// Source is where an event comes from: [Webhook] or [RawSource].
+// Service shapes the Service that the controller makes for the ports of an
+// [EventSource], "<name>-eventsource-svc".
+type Service struct {
+	// Labels and Annotations are put on the Service.
+	Labels      map[string]string
+	Annotations map[string]string
+	// ClusterIP is an address, or "None" for a headless Service. Default: the
+	// cluster chooses one.
+	ClusterIP string
+}
+
+// Source is where an event comes from: [Alertmanager], [Calendar], [GitHub],
+// [GitLab], [KafkaTopic], [NATSSubject], [PubSub], [Resource], [SNS], [SQS],
+// [Webhook] or [RawSource].
 type Source interface {
 	validateSource(path *field.Path) field.ErrorList
 	// sourceKind is the field of the EventSource spec that holds the source.
@@ -45,20 +68,14 @@ type Source interface {
 	sourcePermissions() []Permission
 }
 
-// route is what one HTTP request is matched by.
-type route struct {
-	port     int32
-	endpoint string
-}
-
-// RawSource is a source as upstream defines it, for the kinds that have no type
-// here.
+// RawSource is a source as upstream defines it, for what the types here
+// have no field for.
 type RawSource struct {
-	// Kind is the field of the EventSource spec, for example "calendar".
+	// Kind is the field of the EventSource spec, for example "stripe".
 	// Required.
 	Kind string
 	// Spec is the value under the name of the event, for example
-	// {"interval": "10s"}. Required.
+	// {"eventFilter": ["charge.succeeded"]}. Required.
 	Spec map[string]any
 	// Permissions are the rights the source needs on the Kubernetes API.
 	Permissions []Permission
@@ -69,26 +86,55 @@ func (s EventSource) Validate() field.ErrorList {
 	faults := s.validateName()
 	faults = append(faults, optional(field.NewPath("eventBus"), s.EventBus, label)...)
 	faults = append(faults, optional(field.NewPath("serviceAccountName"), s.ServiceAccountName, object.Name)...)
-	path := field.NewPath("events")
+	faults = append(faults, notNegative(field.NewPath("replicas"), s.Replicas)...)
+	faults = append(faults, s.Pod.validateWorker(field.NewPath("pod"))...)
+	faults = append(faults, s.Service.validate(field.NewPath("service"))...)
+	return append(faults, s.validateEvents(field.NewPath("events"))...)
+}
+
+func (s EventSource) validateEvents(path *field.Path) field.ErrorList {
+	var faults field.ErrorList
 	if len(s.Events) == 0 {
 		faults = append(faults, field.Required(path, "at least one event is required"))
 	}
-	served := map[route]bool{}
+	servers := servers{}
+	updated := ""
 	for _, name := range sortedKeys(s.Events) {
 		faults = append(faults, matches(path.Key(name), name, eventName)...)
 		source := s.Events[name]
 		if object.IsNil(source) {
-			faults = append(faults, field.Required(path.Key(name), "Webhook or RawSource"))
+			faults = append(faults, field.Required(path.Key(name), "Webhook, GitHub, Resource or another source"))
 			continue
 		}
 		faults = append(faults, source.validateSource(path.Key(name))...)
-		// Of two webhooks on one route upstream serves only the first it meets.
-		if route, ok := source.sourceRoute(); ok {
-			if served[route] {
-				faults = append(faults, field.Duplicate(path.Key(name).Child("endpoint"), route.endpoint))
-			}
-			served[route] = true
+		faults = append(faults, servers.add(path.Key(name), source)...)
+		strategy := updateStrategy(source)
+		if updated != "" && strategy != updated {
+			faults = append(faults, field.Forbidden(path.Key(name), "upstream refuses sources that others call beside those that fetch events: use another event source"))
+			continue
 		}
+		updated = strategy
+	}
+	return faults
+}
+
+// updateStrategy is how upstream replaces the pod of a source. Those that fetch
+// events must not run twice.
+// argo-events: RecreateStrategyEventSources in pkg/apis/events/v1alpha1/const.go
+func updateStrategy(source Source) string {
+	switch source.sourceKind() {
+	case "amqp", "azureEventsHub", "azureServiceBus", "calendar", "emitter", "file", "generic", "hdfs", "kafka", "minio", "mqtt",
+		"nats", "nsq", "pubSub", "pulsar", "redis", "redisStream", "resource", "sftp":
+		return "Recreate"
+	}
+	return "RollingUpdate"
+}
+
+func (s Service) validate(path *field.Path) field.ErrorList {
+	faults := metav1validation.ValidateLabels(s.Labels, path.Child("labels"))
+	faults = append(faults, object.Annotations(path.Child("annotations"), s.Annotations)...)
+	if s.ClusterIP != "" && s.ClusterIP != "None" {
+		faults = append(faults, validation.IsValidIP(path.Child("clusterIP"), s.ClusterIP)...)
 	}
 	return faults
 }
@@ -115,7 +161,7 @@ func (s EventSource) Build() (*unstructured.Unstructured, error) {
 	if err := EventSourceKind.invalid(s.Name, s.Validate()); err != nil {
 		return nil, err
 	}
-	spec := podSpec(s.EventBus, s.account())
+	spec := podSpec(s.EventBus, s.account(), s.Pod, s.Replicas)
 	for name, source := range s.Events {
 		events, ok := spec[source.sourceKind()].(map[string]any)
 		if !ok {
@@ -125,7 +171,11 @@ func (s EventSource) Build() (*unstructured.Unstructured, error) {
 		events[name] = source.sourceSpec()
 	}
 	if ports := s.ports(); len(ports) > 0 {
-		spec["service"] = map[string]any{"ports": servicePorts(ports)}
+		spec["service"] = object.Compact(map[string]any{
+			"metadata":  metadata(s.Service.Labels, s.Service.Annotations),
+			"clusterIP": s.Service.ClusterIP,
+			"ports":     servicePorts(ports),
+		})
 	}
 	return EventSourceKind.build(s.meta(), spec)
 }
@@ -160,7 +210,7 @@ func (s EventSource) ports() []int32 {
 			continue
 		}
 		if route, ok := source.sourceRoute(); ok {
-			ports[route.port] = true
+			ports[route.Port] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(ports))

@@ -106,7 +106,7 @@ func ExampleEventSource_Build() {
 		Namespace: "argo-events",
 		Events: map[string]eventing.Source{
 			"push":    eventing.Webhook{Port: 12000, Endpoint: "/push"},
-			"nightly": eventing.RawSource{Kind: "calendar", Spec: map[string]any{"schedule": "0 3 * * *"}},
+			"charged": eventing.RawSource{Kind: "stripe", Spec: map[string]any{"eventFilter": []string{"charge.succeeded"}}},
 		},
 	}
 	obj, err := source.Build()
@@ -127,14 +127,15 @@ func ExampleEventSource_Build() {
 	//   name: git
 	//   namespace: argo-events
 	// spec:
-	//   calendar:
-	//     nightly:
-	//       schedule: 0 3 * * *
 	//   service:
 	//     ports:
 	//     - name: webhook-12000
 	//       port: 12000
 	//       targetPort: 12000
+	//   stripe:
+	//     charged:
+	//       eventFilter:
+	//       - charge.succeeded
 	//   webhook:
 	//     push:
 	//       endpoint: /push

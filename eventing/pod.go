@@ -1,6 +1,8 @@
 package eventing
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -59,6 +61,11 @@ func (p Pod) validate(path *field.Path) field.ErrorList {
 	}
 	faults = append(faults, metav1validation.ValidateLabels(p.NodeSelector, path.Child("nodeSelector"))...)
 	return append(faults, optional(path.Child("priorityClass"), p.PriorityClass, object.Name)...)
+}
+
+// validateWorker checks the pod of an event source or a sensor.
+func (p Pod) validateWorker(path *field.Path) field.ErrorList {
+	return append(p.validate(path), p.Container.validate(path.Child("container"))...)
 }
 
 // validateBus checks the pod of a bus, which upstream gives fewer fields.
@@ -132,4 +139,15 @@ func resources(requirements corev1.ResourceRequirements) map[string]any {
 		"requests": requirements.Requests,
 		"claims":   requirements.Claims,
 	})
+}
+
+// podSpec returns the part of a spec that sensors and event sources share.
+func podSpec(eventBus string, account account, pod Pod, replicas int32) map[string]any {
+	template := pod.spec()
+	maps.Copy(template, object.Compact(map[string]any{
+		"serviceAccountName": account.name(),
+		"container":          pod.Container.spec(),
+		"volumes":            pod.Volumes,
+	}))
+	return object.Compact(map[string]any{"eventBusName": eventBus, "replicas": replicas, "template": template})
 }

@@ -2,6 +2,7 @@ package eventing_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -80,6 +81,13 @@ func TestRBACIsTheLeastTheTriggersNeed(t *testing.T) {
 				Namespace: "workflows", Group: "argoproj.io", Resource: "workflows", Verbs: []string{"list", "create"},
 			}},
 		}),
+		"resources-and-calendars": eventing.EventSource{Name: "watch", Namespace: "events", Events: map[string]eventing.Source{
+			"deployments": eventing.Resource{Group: "apps", Version: "v1", Resource: "deployments", Namespace: "shop", Changes: []eventing.Change{eventing.Updated}},
+			"nodes":       eventing.Resource{Version: "v1", Resource: "nodes", ClusterWide: true, Changes: []eventing.Change{eventing.Added}},
+			"night":       eventing.Calendar{Schedule: "0 3 * * *", CatchUp: &eventing.CatchUp{ConfigMap: "night"}},
+			"day":         eventing.Calendar{Schedule: "0 15 * * *", CatchUp: &eventing.CatchUp{ConfigMap: "day", Existing: true}},
+			"hourly":      eventing.Calendar{Interval: time.Hour},
+		}},
 		"no-account-for-a-given-one":   managed,
 		"leases-for-leader-election":   elected,
 		"leases-for-an-event-source":   electedSource,

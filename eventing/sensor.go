@@ -25,6 +25,15 @@ type Sensor struct {
 	// its own, returned by [Sensor.RBAC], when a trigger needs the Kubernetes
 	// API; otherwise the default account of the namespace.
 	ServiceAccountName string
+	// Replicas is the number of pods, of which one is elected to work. Default: 1.
+	Replicas int32
+	// RevisionHistoryLimit is how many old ReplicaSets are kept. Default: that of
+	// Kubernetes.
+	RevisionHistoryLimit *int32
+	// LoggingFields are added to every line of the log.
+	LoggingFields map[string]string
+	// Pod shapes the pods.
+	Pod Pod
 	// Dependencies are the events the sensor listens to. At least one is
 	// required.
 	Dependencies []Dependency
@@ -50,6 +59,14 @@ func (s Sensor) Validate() field.ErrorList {
 	faults := validateMeta(s.meta())
 	faults = append(faults, optional(field.NewPath("eventBus"), s.EventBus, label)...)
 	faults = append(faults, optional(field.NewPath("serviceAccountName"), s.ServiceAccountName, object.Name)...)
+	faults = append(faults, notNegative(field.NewPath("replicas"), s.Replicas)...)
+	if s.RevisionHistoryLimit != nil {
+		faults = append(faults, notNegative(field.NewPath("revisionHistoryLimit"), *s.RevisionHistoryLimit)...)
+	}
+	for _, key := range sortedKeys(s.LoggingFields) {
+		faults = append(faults, object.Text(field.NewPath("loggingFields").Key(key), s.LoggingFields[key])...)
+	}
+	faults = append(faults, s.Pod.validateWorker(field.NewPath("pod"))...)
 	faults = append(faults, s.validateDependencies(field.NewPath("dependencies"))...)
 	return append(faults, s.validateTriggers(field.NewPath("triggers"))...)
 }
@@ -105,7 +122,13 @@ func (s Sensor) Build() (*unstructured.Unstructured, error) {
 	if err := SensorKind.invalid(s.Name, s.Validate()); err != nil {
 		return nil, err
 	}
-	spec := podSpec(s.EventBus, s.account())
+	spec := podSpec(s.EventBus, s.account(), s.Pod, s.Replicas)
+	if s.RevisionHistoryLimit != nil {
+		spec["revisionHistoryLimit"] = *s.RevisionHistoryLimit
+	}
+	if len(s.LoggingFields) > 0 {
+		spec["loggingFields"] = s.LoggingFields
+	}
 	dependencies := make([]any, 0, len(s.Dependencies))
 	for _, dependency := range s.Dependencies {
 		dependencies = append(dependencies, dependency.spec())
@@ -171,13 +194,5 @@ func (d Dependency) spec() map[string]any {
 		"eventSourceName": d.EventSource,
 		"eventName":       d.Event,
 		"filters":         d.Filters.spec(),
-	})
-}
-
-// podSpec returns the part of a spec that sensors and event sources share.
-func podSpec(eventBus string, account account) map[string]any {
-	return object.Compact(map[string]any{
-		"eventBusName": eventBus,
-		"template":     object.Compact(map[string]any{"serviceAccountName": account.name()}),
 	})
 }

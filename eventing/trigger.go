@@ -130,6 +130,21 @@ func (r Retry) validate(path *field.Path) field.ErrorList {
 	return faults
 }
 
+func (r *Retry) validateOptional(path *field.Path) field.ErrorList {
+	if r == nil {
+		return nil
+	}
+	return r.validate(path)
+}
+
+// optionalSpec returns nothing for no back-off.
+func (r *Retry) optionalSpec() map[string]any {
+	if r == nil {
+		return nil
+	}
+	return r.spec()
+}
+
 func (r Retry) spec() map[string]any {
 	return map[string]any{
 		"steps":    r.Attempts,

@@ -36,8 +36,8 @@ func TestEventSourceFaults(t *testing.T) {
 		"an event needs a source": {
 			source: source(map[string]eventing.Source{"push": nil, "pull": (*eventing.Webhook)(nil)}),
 			want: []string{
-				`events[pull]: Required value: Webhook or RawSource`,
-				`events[push]: Required value: Webhook or RawSource`,
+				`events[pull]: Required value: Webhook, GitHub, Resource or another source`,
+				`events[push]: Required value: Webhook, GitHub, Resource or another source`,
 			},
 		},
 		"the name of an event is one token of a subject": {
@@ -72,6 +72,53 @@ func TestEventSourceFaults(t *testing.T) {
 		"the name of a source with webhooks must fit a Service": {
 			source: eventing.EventSource{Name: "1git", Namespace: "events", Events: map[string]eventing.Source{"push": webhook}},
 			want:   []string{`name: Invalid value: "1git": followed by -eventsource-svc it names a Service: a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`},
+		},
+		"webhooks on one port show one certificate": {
+			source: source(map[string]eventing.Source{
+				"a": eventing.Webhook{Port: 1, Endpoint: "/a", Certificate: certificate, Key: privateKey},
+				"b": eventing.Webhook{Port: 1, Endpoint: "/b", Certificate: &eventing.SecretKey{Name: "tls", Key: "tls.crt"}, Key: privateKey},
+				"c": eventing.Webhook{Port: 1, Endpoint: "/c"},
+			}),
+			want: []string{
+				`events[c]: Forbidden: another source on the port has another certificate`,
+				`events[c]: Forbidden: another source on the port has another certificate`,
+			},
+		},
+		"sources of two kinds cannot share a port": {
+			source: source(map[string]eventing.Source{
+				"a": webhook,
+				"b": eventing.GitHub{Listener: eventing.Listener{Port: 12000, Endpoint: "/github"}, Organizations: []string{"shop"}, Unsigned: true},
+				"c": eventing.Alertmanager{Listener: eventing.Listener{Port: 12000}},
+			}),
+			want: []string{
+				`events[b]: Forbidden: a source of the kind webhook has the port`,
+				`events[c]: Forbidden: a source of the kind github has the port`,
+			},
+		},
+		"sources that are called and sources that fetch need an object each": {
+			source: source(map[string]eventing.Source{
+				"a": webhook,
+				"b": eventing.Calendar{Schedule: "0 3 * * *"},
+				"c": eventing.RawSource{Kind: "amqp", Spec: map[string]any{"url": "amqp://a"}},
+				"d": eventing.SQS{Region: "a", Queue: "b"},
+			}),
+			want: []string{
+				`events[b]: Forbidden: upstream refuses sources that others call beside those that fetch events: use another event source`,
+				`events[c]: Forbidden: upstream refuses sources that others call beside those that fetch events: use another event source`,
+			},
+		},
+		"the Service has an address": {
+			source: eventing.EventSource{
+				Name: "git", Namespace: "events", Replicas: -1, Events: map[string]eventing.Source{"push": webhook},
+				Pod:     eventing.Pod{ImagePullSecrets: []string{""}, Container: eventing.Container{ImagePullPolicy: "Sometimes"}},
+				Service: eventing.Service{ClusterIP: "localhost"},
+			},
+			want: []string{
+				`replicas: Invalid value: -1: must not be negative`,
+				`pod.imagePullSecrets[0]: Required value: the object needs a name`,
+				`pod.container.imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always", "IfNotPresent", "Never"`,
+				`service.clusterIP: Invalid value: "localhost": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)`,
+			},
 		},
 		"a raw source is a source": {
 			source: source(map[string]eventing.Source{

@@ -1,18 +1,26 @@
 package conformance_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/argoproj/argo-events/pkg/apis/events/v1alpha1"
+	"github.com/argoproj/argo-events/pkg/eventsources/sources/awssns"
+	"github.com/argoproj/argo-events/pkg/eventsources/sources/awssqs"
+	"github.com/argoproj/argo-events/pkg/eventsources/sources/calendar"
+	"github.com/argoproj/argo-events/pkg/eventsources/sources/resource"
 	"github.com/argoproj/argo-events/pkg/eventsources/sources/webhook"
 	"github.com/argoproj/argo-events/pkg/reconciler/eventbus"
 	"github.com/argoproj/argo-events/pkg/reconciler/sensor"
 	sensordependencies "github.com/argoproj/argo-events/pkg/sensors/dependencies"
 	"github.com/argoproj/argo-events/pkg/sensors/triggers"
+	sharedutil "github.com/argoproj/argo-events/pkg/shared/util"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/controlbackbone/backbone/eventing"
 	"github.com/controlbackbone/backbone/internal/conformance"
@@ -31,9 +39,8 @@ func TestEventingObjectsPassUpstreamValidation(t *testing.T) {
 			case "EventSource":
 				typed := &v1alpha1.EventSource{}
 				conformance.Strict(t, obj, typed)
-				for _, source := range typed.Spec.Webhook {
-					listener := &webhook.EventListener{Webhook: source}
-					require.NoError(t, listener.ValidateEventSource(t.Context()))
+				for name, listener := range upstreamListeners(typed.Spec) {
+					require.NoError(t, listener.ValidateEventSource(t.Context()), name)
 				}
 			case "Sensor":
 				typed := &v1alpha1.Sensor{}
@@ -41,6 +48,72 @@ func TestEventingObjectsPassUpstreamValidation(t *testing.T) {
 				require.NoError(t, sensor.ValidateSensor(typed, bus))
 			}
 		})
+	}
+}
+
+// upstreamListener is what upstream starts for one source.
+type upstreamListener interface {
+	ValidateEventSource(ctx context.Context) error
+}
+
+// upstreamListeners returns those whose packages need no client that go.mod does
+// not have.
+func upstreamListeners(spec v1alpha1.EventSourceSpec) map[string]upstreamListener {
+	listeners := map[string]upstreamListener{}
+	for name, source := range spec.Webhook {
+		listeners[name] = &webhook.EventListener{Webhook: source}
+	}
+	for name, source := range spec.Calendar {
+		listeners[name] = &calendar.EventListener{CalendarEventSource: source}
+	}
+	for name, source := range spec.Resource {
+		listeners[name] = &resource.EventListener{ResourceEventSource: source}
+	}
+	for name, source := range spec.SQS {
+		listeners[name] = &awssqs.EventListener{SQSEventSource: source}
+	}
+	for name, source := range spec.SNS {
+		listeners[name] = &awssns.EventListener{SNSEventSource: source}
+	}
+	return listeners
+}
+
+// The labels of a resource mean to upstream what they mean to Kubernetes.
+func TestResourceLabelsSelectAsInKubernetes(t *testing.T) {
+	for _, selector := range []string{
+		"app=shop", "app==shop", "app!=shop", "tier in (web,api)", "tier notin (web)", "app", "!app", "size>3", "size<5", "app=,tier in (web)",
+	} {
+		t.Run(selector, func(t *testing.T) {
+			obj, err := eventing.EventSource{Name: "s", Namespace: "events", Events: map[string]eventing.Source{"e": eventing.Resource{
+				Version: "v1", Resource: "pods", Namespace: "shop", Changes: []eventing.Change{eventing.Added}, Labels: selector,
+			}}}.Build()
+			require.NoError(t, err)
+			typed := &v1alpha1.EventSource{}
+			conformance.Strict(t, obj, typed)
+			got, err := resource.LabelSelector(typed.Spec.Resource["e"].Filter.Labels)
+			require.NoError(t, err)
+			want, err := labels.Parse(selector)
+			require.NoError(t, err)
+			for _, set := range []labels.Set{{}, {"app": ""}, {"app": "shop"}, {"app": "bank"}, {"tier": "web", "app": ""}, {"tier": "db"}, {"size": "4"}, {"size": "3"}, {"size": "5"}} {
+				require.Equal(t, want.Matches(set), got.Matches(set), "%v", set)
+			}
+		})
+	}
+}
+
+// The days without events are those that upstream leaves out.
+func TestCalendarDaysAreLeftOut(t *testing.T) {
+	obj, err := eventing.EventSource{Name: "s", Namespace: "events", Events: map[string]eventing.Source{"e": eventing.Calendar{
+		Schedule: "0 3 * * *", Except: []string{"2026-12-25", "2027-01-01"},
+	}}}.Build()
+	require.NoError(t, err)
+	typed := &v1alpha1.EventSource{}
+	conformance.Strict(t, obj, typed)
+	got, err := sharedutil.ParseExclusionDates(typed.Spec.Calendar["e"].ExclusionDates)
+	require.NoError(t, err)
+	want := []time.Time{time.Date(2026, 12, 25, 0, 0, 0, 0, time.UTC), time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("days (-want +got):\n%s", diff)
 	}
 }
 
