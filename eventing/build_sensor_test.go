@@ -130,4 +130,45 @@ var sensors = map[string]builder{
 			},
 		},
 	},
+	"sensor-filters-every-field": eventing.Sensor{
+		Name:                 "every-filter",
+		Namespace:            "argo-events",
+		Labels:               map[string]string{"owner": "platform"},
+		Annotations:          map[string]string{"example.com/purpose": "audit"},
+		Replicas:             2,
+		RevisionHistoryLimit: new(int32(0)),
+		LoggingFields:        map[string]string{"team": "platform"},
+		Pod:                  workerPod,
+		Dependencies: []eventing.Dependency{
+			{
+				Name: "alert", EventSource: "alerts", Event: "firing",
+				Transform: eventing.JQ{Program: "{alerts: [.body.alerts[] | .labels]}"},
+				Filters: eventing.Filters{
+					Data: []eventing.DataFilter{
+						eventing.StringIn{Path: "a", Template: "{{ upper .Input }}", Values: []string{"A"}},
+						eventing.StringNotIn{Path: "b", Template: "{{ lower .Input }}", Values: []string{"b"}},
+						eventing.StringMatches{Path: "c", Template: "{{ trim .Input }}", Pattern: "^c"},
+						eventing.Number{Path: "d", Template: "{{ trimSuffix \"%\" .Input }}", Is: eventing.Less, Value: 5},
+						eventing.NumberIn{Path: "e", Values: []float64{1, 2.5}},
+						eventing.Bool{Path: "f", Template: "{{ eq .Input \"yes\" }}", Value: true},
+					},
+					AnyData: true,
+					Exprs: []eventing.Expr{
+						{Expression: "left < 10 && region == 'eu'", Values: map[string]string{"left": "stock.left", "region": "stock.region"}},
+						{Expression: "left == 0", Values: map[string]string{"left": "stock.left"}},
+					},
+					AnyExpr: true,
+					Context: &eventing.EventContext{Type: "webhook", Source: "alerts", Subject: "firing", ContentType: "application/json"},
+					Time:    &eventing.TimeWindow{Start: "22:00:00", Stop: "06:00:00", Timezone: "Europe/Berlin"},
+					Script:  "return event.severity == 'page'",
+					Any:     true,
+				},
+			},
+			{
+				Name: "push", EventSource: "git", Event: "push",
+				Transform: eventing.Script{Lua: "event.seen = true\nreturn event"},
+			},
+		},
+		Triggers: []eventing.SensorTrigger{{Name: "log", Trigger: eventing.LogTrigger{}}},
+	},
 }

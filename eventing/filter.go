@@ -2,9 +2,7 @@ package eventing
 
 import (
 	"regexp"
-	"slices"
-	"strconv"
-	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -12,78 +10,63 @@ import (
 )
 
 // Filters decide whether an event counts for a [Dependency]. The zero value
-// lets every event through.
+// lets every event through. They see the event after its transformation.
 type Filters struct {
-	// Data filters look at the data of the event. All must match.
-	Data []DataFilter
+	// Data filters look at single values of the event data. All must match, unless
+	// AnyData is set.
+	Data    []DataFilter
+	AnyData bool
+	// Exprs are expressions over several values of the event data. All must hold,
+	// unless AnyExpr is set.
+	Exprs   []Expr
+	AnyExpr bool
+	// Context compares the CloudEvents context. Default: not compared.
+	Context *EventContext
+	// Time is when the event may come. Default: always.
+	Time *TimeWindow
+	// Script is a Lua script that returns true for an event that counts. The event
+	// data is the table event. An event for which it fails does not count.
+	// Default: none.
+	Script string
+	// Any lets an event count when one of the kinds of filters lets it through.
+	// Default: all must.
+	Any bool
 }
 
-// DataFilter is a condition on one value of the event data: [StringIn],
-// [StringNotIn], [StringMatches], [Number], [Bool] or [RawDataFilter].
-//
-// Its path is a series of keys separated by dots, with an index for an element
-// of an array, in the syntax of github.com/tidwall/gjson. An event without a
-// value at the path does not match, whatever the filter.
-type DataFilter interface {
-	validateDataFilter(path *field.Path) field.ErrorList
-	dataFilter() map[string]any
+// Expr is an expression over values of the event data, in the language of
+// github.com/Knetic/govaluate, for example "left < 10 && region == 'eu'".
+type Expr struct {
+	// Expression over the names in Values. Required.
+	Expression string
+	// Values maps the names in the expression, of letters, digits and underscores,
+	// to paths in the syntax of github.com/tidwall/gjson. At least one is required.
+	// An event without one of them does not match.
+	Values map[string]string
 }
 
-// StringIn matches when the whole value equals one of Values.
-type StringIn struct {
-	Path   string
-	Values []string
+// EventContext is what the CloudEvents context of an event must equal; empty
+// fields are not compared. At least one is required.
+type EventContext struct {
+	// Type of the event: the field of the source in upstream's EventSource, for
+	// example "webhook" or "github".
+	Type string
+	// Source is the name of the event source.
+	Source string
+	// Subject is the name of the event within the event source.
+	Subject string
+	// ContentType of the data: "application/json", whatever the source.
+	ContentType string
 }
 
-// StringNotIn matches when the value equals none of Values.
-type StringNotIn struct {
-	Path   string
-	Values []string
+// TimeWindow is a part of the day.
+type TimeWindow struct {
+	// Start and Stop of the window, such as "08:30:00". Required. An event at Start
+	// is in the window, one at Stop is not. A Stop before Start is on the next day.
+	Start string
+	Stop  string
+	// Timezone of the window, in the IANA time zone database. Default: UTC.
+	Timezone string
 }
-
-// StringMatches matches when Pattern, a regular expression of Go's regexp
-// package, is found anywhere in the value; anchor it with ^ and $ to match the
-// whole value.
-type StringMatches struct {
-	Path    string
-	Pattern string
-}
-
-// Number matches when the value stands in relation Is to Value.
-type Number struct {
-	Path string
-	// Is compares the event's value, on the left, with Value. Default: Equal.
-	Is    Comparator
-	Value float64
-}
-
-// Bool matches when the value equals Value. Upstream takes a value that is no
-// boolean for false.
-type Bool struct {
-	Path  string
-	Value bool
-}
-
-// RawDataFilter is a data filter as upstream defines it.
-type RawDataFilter struct {
-	// Filter is an element of filters.data, with path, type and value.
-	Filter map[string]any
-}
-
-// Comparator relates two numbers.
-type Comparator string
-
-// The comparators of upstream.
-const (
-	Equal          Comparator = "="
-	NotEqual       Comparator = "!="
-	Less           Comparator = "<"
-	LessOrEqual    Comparator = "<="
-	Greater        Comparator = ">"
-	GreaterOrEqual Comparator = ">="
-)
-
-var comparators = []Comparator{Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual}
 
 func (f Filters) validate(path *field.Path) field.ErrorList {
 	var faults field.ErrorList
@@ -95,112 +78,117 @@ func (f Filters) validate(path *field.Path) field.ErrorList {
 		}
 		faults = append(faults, filter.validateDataFilter(at)...)
 	}
-	return faults
+	for i, expr := range f.Exprs {
+		faults = append(faults, expr.validate(path.Child("exprs").Index(i))...)
+	}
+	faults = append(faults, f.Context.validate(path.Child("context"))...)
+	faults = append(faults, f.Time.validate(path.Child("time"))...)
+	return append(faults, object.Text(path.Child("script"), f.Script)...)
 }
 
 // spec returns nil when there is no filter.
 func (f Filters) spec() map[string]any {
-	if len(f.Data) == 0 {
-		return nil
-	}
 	data := make([]any, 0, len(f.Data))
 	for _, filter := range f.Data {
 		data = append(data, filter.dataFilter())
 	}
-	return map[string]any{"data": data}
-}
-
-func (s StringIn) validateDataFilter(path *field.Path) field.ErrorList {
-	return append(object.RequiredText(path.Child("path"), s.Path), requireValues(path.Child("values"), s.Values)...)
-}
-
-func (s StringIn) dataFilter() map[string]any {
-	return comparison(s.Path, "string", Equal, exactly(s.Values))
-}
-
-func (s StringNotIn) validateDataFilter(path *field.Path) field.ErrorList {
-	return append(object.RequiredText(path.Child("path"), s.Path), requireValues(path.Child("values"), s.Values)...)
-}
-
-func (s StringNotIn) dataFilter() map[string]any {
-	return comparison(s.Path, "string", NotEqual, exactly(s.Values))
-}
-
-func (s StringMatches) validateDataFilter(path *field.Path) field.ErrorList {
-	faults := object.RequiredText(path.Child("path"), s.Path)
-	if s.Pattern == "" {
-		return append(faults, field.Required(path.Child("pattern"), ""))
+	exprs := make([]any, 0, len(f.Exprs))
+	for _, expr := range f.Exprs {
+		exprs = append(exprs, expr.spec())
 	}
-	if _, err := regexp.Compile(s.Pattern); err != nil {
-		faults = append(faults, field.Invalid(path.Child("pattern"), s.Pattern, err.Error()))
+	filters := object.Compact(map[string]any{
+		"data": data, "exprs": exprs, "context": f.Context.spec(), "time": f.Time.spec(), "script": f.Script,
+	})
+	if len(data) > 0 && f.AnyData {
+		filters["dataLogicalOperator"] = anyOperator
 	}
-	return faults
+	if len(exprs) > 0 && f.AnyExpr {
+		filters["exprLogicalOperator"] = anyOperator
+	}
+	return filters
 }
 
-func (s StringMatches) dataFilter() map[string]any {
-	return comparison(s.Path, "string", Equal, s.Pattern)
+// anyOperator makes upstream content with one of several filters.
+const anyOperator = "or"
+
+// operator combines the kinds of filters; empty is upstream's default, all.
+func (f Filters) operator() string {
+	if f.Any && len(f.spec()) > 0 {
+		return anyOperator
+	}
+	return ""
 }
 
-func (n Number) validateDataFilter(path *field.Path) field.ErrorList {
-	faults := object.RequiredText(path.Child("path"), n.Path)
-	if n.Is != "" && !slices.Contains(comparators, n.Is) {
-		faults = append(faults, field.NotSupported(path.Child("is"), n.Is, comparators))
+// exprName is a variable of govaluate.
+var exprName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (e Expr) validate(path *field.Path) field.ErrorList {
+	faults := object.RequiredText(path.Child("expression"), e.Expression)
+	values := path.Child("values")
+	if len(e.Values) == 0 {
+		faults = append(faults, field.Required(values, "at least one value is required"))
 	}
-	if !finite(n.Value) {
-		faults = append(faults, field.Invalid(path.Child("value"), formatNumber(n.Value), "must be a finite number"))
+	for _, name := range sortedKeys(e.Values) {
+		faults = append(faults, matches(values.Key(name), name, exprName)...)
+		faults = append(faults, object.RequiredText(values.Key(name), e.Values[name])...)
 	}
 	return faults
 }
 
-func (n Number) dataFilter() map[string]any {
-	return comparison(n.Path, "number", n.Is, formatNumber(n.Value))
-}
-
-func (b Bool) validateDataFilter(path *field.Path) field.ErrorList {
-	return object.RequiredText(path.Child("path"), b.Path)
-}
-
-func (b Bool) dataFilter() map[string]any {
-	return comparison(b.Path, "bool", Equal, strconv.FormatBool(b.Value))
-}
-
-func (r RawDataFilter) validateDataFilter(path *field.Path) field.ErrorList {
-	return object.RequiredFragment(path.Child("filter"), r.Filter)
-}
-
-func (r RawDataFilter) dataFilter() map[string]any { return r.Filter }
-
-// exactly returns a pattern for the whole of one of the values. One pattern is
-// right for both comparators: upstream combines several values of a string
-// filter with OR, even those of "!=", which would then always match.
-func exactly(values []string) string {
-	quoted := make([]string, 0, len(values))
-	for _, value := range values {
-		quoted = append(quoted, regexp.QuoteMeta(value))
+func (e Expr) spec() map[string]any {
+	fields := make([]any, 0, len(e.Values))
+	for _, name := range sortedKeys(e.Values) {
+		fields = append(fields, map[string]any{"name": name, "path": e.Values[name]})
 	}
-	return "^(?:" + strings.Join(quoted, "|") + ")$"
+	return map[string]any{"expr": e.Expression, "fields": fields}
 }
 
-// comparison leaves out the comparator that upstream takes for the default.
-func comparison(path, kind string, comparator Comparator, value string) map[string]any {
-	filter := map[string]any{"path": path, "type": kind, "value": []string{value}}
-	if comparator != "" && comparator != Equal {
-		filter["comparator"] = comparator
+func (c *EventContext) validate(path *field.Path) field.ErrorList {
+	if c == nil {
+		return nil
 	}
-	return filter
+	if *c == (EventContext{}) {
+		return field.ErrorList{field.Required(path, "at least one field is required")}
+	}
+	faults := object.Text(path.Child("type"), c.Type)
+	faults = append(faults, object.Text(path.Child("source"), c.Source)...)
+	faults = append(faults, object.Text(path.Child("subject"), c.Subject)...)
+	return append(faults, object.Text(path.Child("contentType"), c.ContentType)...)
 }
 
-func requireValues(path *field.Path, values []string) field.ErrorList {
-	if len(values) == 0 {
-		return field.ErrorList{field.Required(path, "at least one value is required")}
+func (c *EventContext) spec() map[string]any {
+	if c == nil {
+		return nil
 	}
-	var faults field.ErrorList
-	for i, value := range values {
-		faults = append(faults, object.Text(path.Index(i), value)...)
-	}
-	return faults
+	return object.Compact(map[string]any{
+		"type": c.Type, "source": c.Source, "subject": c.Subject, "datacontenttype": c.ContentType,
+	})
 }
 
-func formatNumber(number float64) string {
-	return strconv.FormatFloat(number, 'g', -1, 64)
+func (w *TimeWindow) validate(path *field.Path) field.ErrorList {
+	if w == nil {
+		return nil
+	}
+	faults := validateTimeOfDay(path.Child("start"), w.Start)
+	faults = append(faults, validateTimeOfDay(path.Child("stop"), w.Stop)...)
+	if len(faults) == 0 && w.Start == w.Stop {
+		faults = append(faults, field.Invalid(path.Child("stop"), w.Stop, "must not equal start"))
+	}
+	return append(faults, validateTimezone(path.Child("timezone"), w.Timezone)...)
+}
+
+func validateTimeOfDay(path *field.Path, text string) field.ErrorList {
+	if len(text) == len(time.TimeOnly) {
+		if _, err := time.Parse(time.TimeOnly, text); err == nil {
+			return nil
+		}
+	}
+	return field.ErrorList{field.Invalid(path, text, "must be a time such as 08:30:00")}
+}
+
+func (w *TimeWindow) spec() map[string]any {
+	if w == nil {
+		return nil
+	}
+	return object.Compact(map[string]any{"start": w.Start, "stop": w.Stop, "timezone": w.Timezone})
 }

@@ -145,7 +145,7 @@ func (d DataKey) parameterSource() map[string]any {
 }
 
 func (d DataTemplate) validateParameterSource(path *field.Path, dependencies map[string]bool) field.ErrorList {
-	return append(validateDependency(path, d.Dependency, dependencies), object.RequiredText(path.Child("template"), d.Template)...)
+	return append(validateDependency(path, d.Dependency, dependencies), requiredTemplate(path.Child("template"), d.Template)...)
 }
 
 func (d DataTemplate) parameterSource() map[string]any {
@@ -161,7 +161,7 @@ func (c ContextKey) parameterSource() map[string]any {
 }
 
 func (c ContextTemplate) validateParameterSource(path *field.Path, dependencies map[string]bool) field.ErrorList {
-	return append(validateDependency(path, c.Dependency, dependencies), object.RequiredText(path.Child("template"), c.Template)...)
+	return append(validateDependency(path, c.Dependency, dependencies), requiredTemplate(path.Child("template"), c.Template)...)
 }
 
 func (c ContextTemplate) parameterSource() map[string]any {

@@ -50,6 +50,9 @@ type Dependency struct {
 	EventSource string
 	// Event is the name of the event within the event source. Required.
 	Event string
+	// Transform replaces the data of the event before filters and triggers see it.
+	// Default: the data stay as they are.
+	Transform Transform
 	// Filters decide which events count. Default: all.
 	Filters Filters
 }
@@ -93,6 +96,7 @@ func (d Dependency) validate(path *field.Path) field.ErrorList {
 	faults := validateDependencyName(path.Child("name"), d.Name)
 	faults = append(faults, label(path.Child("eventSource"), d.EventSource)...)
 	faults = append(faults, matches(path.Child("event"), d.Event, eventName)...)
+	faults = append(faults, validateTransform(path.Child("transform"), d.Transform)...)
 	return append(faults, d.Filters.validate(path.Child("filters"))...)
 }
 
@@ -193,6 +197,9 @@ func (d Dependency) spec() map[string]any {
 		"name":            d.Name,
 		"eventSourceName": d.EventSource,
 		"eventName":       d.Event,
+		"transform":       transformSpec(d.Transform),
 		"filters":         d.Filters.spec(),
+		// Upstream has it beside the filters that it combines.
+		"filtersLogicalOperator": d.Filters.operator(),
 	})
 }
