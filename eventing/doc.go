@@ -20,7 +20,11 @@
 //
 // [Sensor.RBAC] returns the ServiceAccount and the least Roles its triggers
 // need: apply them with the Sensor, whose pods run as that account.
-// [Client.WaitReady] waits until the pods of the current spec run.
+// [Client.WaitReady] waits until the pods of the current spec run, and
+// [Client.Trace] follows one event through their logs.
+//
+// [Check] reports what Argo Events would reject or silently ignore in a set of
+// objects, whoever wrote them; package replay says what Sensors do with an event.
 //
 // At the other end a [Responder] takes what an [HTTPTrigger] sends, in an operator
 // of your own: it knows the senders, handles each event once, tries again, keeps
