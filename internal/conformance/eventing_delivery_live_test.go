@@ -1,11 +1,9 @@
 package conformance_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -119,7 +117,7 @@ func TestNoEventIsLostAndNoneIsHandledTwiceWhileProcessesAreKilled(t *testing.T)
 		if kill := kills[i]; kill != nil {
 			kill()
 		}
-		again += sendUntilTaken(t, fmt.Sprintf("http://127.0.0.1:%d/orders", listen), i)
+		again += postUntilTaken(t, fmt.Sprintf("http://127.0.0.1:%d/orders", listen), fmt.Sprintf(`{"number":%d}`, i))
 	}
 	sent := time.Since(began)
 	require.Eventually(t, func() bool { return handled.count() == number }, 5*time.Minute, 200*time.Millisecond, "%d of %d events arrived", handled.count(), number)
@@ -143,23 +141,6 @@ func restarts(t *testing.T, c client.Client, namespace string, labels client.Mat
 		}
 	}
 	return count
-}
-
-// sendUntilTaken posts an event, again while the event source cannot put it on the bus, and returns how often again.
-func sendUntilTaken(t *testing.T, url string, number int) int {
-	t.Helper()
-	for again := range 600 {
-		response, err := http.Post(url, "application/json", bytes.NewReader(fmt.Appendf(nil, `{"number":%d}`, number))) //nolint:noctx // it is the test's own server
-		if err == nil {
-			require.NoError(t, response.Body.Close())
-			if response.StatusCode == http.StatusOK {
-				return again
-			}
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	t.Fatalf("event %d is not taken", number)
-	return 0
 }
 
 // killSensor kills the process of the sensor's pod, once it runs.

@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -461,10 +460,25 @@ func (w *streamWatch) handled(event string) bool {
 // postAndWait sends an event and returns what the triggers sent for it.
 func postAndWait(t *testing.T, server *streamWatch, target *receiver, url, event, body string) []arrived {
 	t.Helper()
-	response, err := http.Post(url+event, "application/json", bytes.NewReader([]byte(body))) //nolint:noctx // it is the test's own server
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusOK, response.StatusCode)
+	postUntilTaken(t, url+event, body)
 	require.Eventually(t, func() bool { return server.handled(event) }, time.Minute, 20*time.Millisecond)
 	return target.taken()
+}
+
+// postUntilTaken sends an event, again while the event source does not take it, and returns how often again. A pod that is
+// ready may still be about to listen.
+func postUntilTaken(t *testing.T, url, body string) int {
+	t.Helper()
+	for again := range 600 {
+		response, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx // it is the test's own server
+		if err == nil {
+			require.NoError(t, response.Body.Close())
+			if response.StatusCode == http.StatusOK {
+				return again
+			}
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Fatalf("%s does not take %s", url, body)
+	return 0
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -73,9 +72,7 @@ func TestATraceTellsTheWayOfAnEvent(t *testing.T) {
 	started := time.Now().Add(-time.Second)
 
 	post := func(body string) {
-		response, err := http.Post(fmt.Sprintf("http://127.0.0.1:%d/in", listen), "application/json", strings.NewReader(body)) //nolint:noctx // it is the test's own server
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
+		postUntilTaken(t, fmt.Sprintf("http://127.0.0.1:%d/in", listen), body)
 		require.Eventually(t, func() bool { return server.handled("in") }, time.Minute, 20*time.Millisecond)
 	}
 	post(`{"tell": true}`)
