@@ -171,4 +171,142 @@ var sensors = map[string]builder{
 		},
 		Triggers: []eventing.SensorTrigger{{Name: "log", Trigger: eventing.LogTrigger{}}},
 	},
+	"sensor-every-trigger": eventing.Sensor{
+		Name:         "every-trigger",
+		Namespace:    "argo-events",
+		Dependencies: []eventing.Dependency{{Name: "push", EventSource: "git", Event: "push"}},
+		Triggers: []eventing.SensorTrigger{
+			{
+				Name:   "http",
+				When:   "push",
+				Resets: []eventing.Reset{{Schedule: "0 0 * * *", Timezone: "Europe/Berlin"}},
+				Trigger: eventing.HTTPTrigger{
+					URL: "https://chat.example.com", Host: "chat.internal",
+					ConfigMapHeaders: map[string]eventing.ConfigMapKey{"X-Stage": {Name: "stage", Key: "name"}},
+					EventHeaders:     []eventing.Parameter{{From: eventing.DataKey{Dependency: "push", Path: "body.id"}, To: "X-Request-Id", Default: new("")}},
+					BasicAuth:        basicAuth,
+					TLS:              everyTLS,
+					Parameters:       []eventing.Parameter{{From: ref, To: "url"}},
+				},
+				Parameters: []eventing.Parameter{{From: ref, To: "http.method", Operation: eventing.Prepend}},
+				RateLimit:  &eventing.RateLimit{Requests: 10, Per: time.Minute},
+				DeadLetter: &eventing.DeadLetterTrigger{
+					Name:       "http-failed",
+					Trigger:    eventing.HTTPTrigger{URL: "https://dead.example.com", TLS: &eventing.TLS{}},
+					Parameters: []eventing.Parameter{{From: ref, To: "http.url", Operation: eventing.Append}},
+					Retry:      &eventing.Retry{Attempts: 2},
+				},
+			},
+			{
+				Name: "slack",
+				Trigger: eventing.SlackTrigger{
+					Token: eventing.SecretKey{Name: "slack", Key: "token"}, Channel: "deployments", Message: "pushed",
+					Attachments: `[{"text": "a"}]`, Blocks: `[{"type": "divider"}]`,
+					Thread:     eventing.SlackThread{Key: "push", Broadcast: true},
+					Sender:     eventing.SlackSender{Username: "backbone", Icon: ":robot_face:"},
+					Parameters: []eventing.Parameter{{From: ref, To: "message", Operation: eventing.Append}},
+				},
+				RateLimit: &eventing.RateLimit{Requests: 1},
+			},
+			{
+				Name: "email",
+				Trigger: eventing.EmailTrigger{
+					Host: "smtp.example.com", Port: 587, Username: "events", Password: &eventing.SecretKey{Name: "smtp", Key: "password"},
+					From: "events@example.com", To: []string{"platform@example.com"}, Subject: "push", Body: "pushed",
+					Parameters: []eventing.Parameter{{From: ref, To: "body"}},
+				},
+			},
+			{
+				Name: "nats",
+				Trigger: eventing.NATSTrigger{
+					URL: "tls://nats.nats:4222", Subject: "pushes", Auth: eventing.NATSUser{Auth: *basicAuth}, TLS: everyTLS,
+					Payload:    []eventing.Parameter{{From: ref, To: "ref"}},
+					Parameters: []eventing.Parameter{{From: ref, To: "subject"}},
+				},
+			},
+			{Name: "nats-token", Trigger: eventing.NATSTrigger{
+				URL: "nats://nats:4222", Subject: "a", Auth: eventing.NATSToken{Token: *certificate}, Payload: []eventing.Parameter{{From: ref, To: "ref"}},
+			}},
+			{Name: "nats-key", Trigger: eventing.NATSTrigger{
+				URL: "nats://nats:4222", Subject: "a", Auth: eventing.NATSKey{Seed: *certificate}, Payload: []eventing.Parameter{{From: ref, To: "ref"}},
+			}},
+			{Name: "nats-credentials", Trigger: eventing.NATSTrigger{
+				URL: "nats://nats:4222", Subject: "a", Auth: eventing.NATSCredentials{File: *certificate}, Payload: []eventing.Parameter{{From: ref, To: "ref"}},
+			}},
+			{
+				Name: "kafka",
+				Trigger: eventing.KafkaTrigger{
+					Brokers: "kafka.kafka:9093", Topic: "pushes", Payload: []eventing.Parameter{{From: ref, To: "ref"}}, Key: "push",
+					Headers:          map[string]string{"source": "git"},
+					SecretHeaders:    map[string]eventing.SecretKey{"token": {Name: "kafka", Key: "token"}},
+					ConfigMapHeaders: map[string]eventing.ConfigMapKey{"stage": {Name: "stage", Key: "name"}},
+					LeaderOnly:       true, Compress: true, Version: "3.6.0", TLS: everyTLS,
+					SASL:           &eventing.SASL{User: eventing.SecretKey{Name: "kafka", Key: "user"}, Password: eventing.SecretKey{Name: "kafka", Key: "password"}},
+					SchemaRegistry: &eventing.SchemaRegistry{URL: "https://schemas.kafka", SchemaID: 7, Auth: basicAuth},
+					Parameters:     []eventing.Parameter{{From: ref, To: "partitioningKey"}},
+				},
+			},
+			{
+				Name: "custom",
+				Trigger: eventing.CustomTrigger{
+					Server: "trigger.shop:9000", CA: certificate, ServerName: "trigger", Spec: map[string]string{"url": "https://example.com"},
+					Payload: []eventing.Parameter{{From: ref, To: "ref"}}, Parameters: []eventing.Parameter{{From: ref, To: "ref"}},
+				},
+			},
+			{
+				Name: "workflow",
+				Trigger: eventing.WorkflowTrigger{
+					Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "ci", "build"), Arguments: []string{"--parameter", "size=large"},
+					Parameters: []eventing.Parameter{{From: ref, To: "spec.arguments.parameters.0.value"}},
+				},
+			},
+			{
+				Name: "resume",
+				Trigger: eventing.WorkflowTrigger{
+					Operation: eventing.Resume, Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "", "build"),
+					Until: &eventing.Until{Labels: map[string]string{"workflows.argoproj.io/completed": "true"}, IgnoreTimeout: true},
+				},
+			},
+		},
+	},
+	"sensor-objects": eventing.Sensor{
+		Name:         "objects",
+		Namespace:    "argo-events",
+		Dependencies: []eventing.Dependency{{Name: "push", EventSource: "git", Event: "push"}},
+		Triggers: []eventing.SensorTrigger{
+			{Name: "update", Trigger: eventing.ObjectTrigger{
+				Operation: eventing.Update, Live: true, Object: objectOf("v1", "ConfigMap", "shop", "push"),
+				Parameters: []eventing.Parameter{{From: ref, To: "data.ref"}},
+				Until:      &eventing.Until{Labels: map[string]string{"seen": "true"}, Retry: &eventing.Retry{Attempts: 3}},
+			}},
+			{Name: "patch", Trigger: eventing.ObjectTrigger{
+				Operation: eventing.Patch, PatchStrategy: eventing.StrategicMergePatch, Object: objectOf("apps/v1", "Deployment", "shop", "web"),
+			}},
+			{Name: "s3", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.S3Object{
+				Endpoint: "s3.example.com:9000", Bucket: "objects", Key: "a.yaml", Region: "eu-central-1", Insecure: true,
+				AccessKey: *certificate, SecretKey: *privateKey,
+			}}},
+			{Name: "git", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.GitFile{
+				URL: "https://git.example.com/shop.git", File: "a.yaml", Branch: "main", Auth: basicAuth, Directory: "/tmp/shop",
+				Remote: &eventing.GitRemote{Name: "mirror", URLs: []string{"https://mirror.example.com/shop.git"}},
+			}}},
+			{Name: "git-tag", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.GitFile{
+				URL: "git@git.example.com:shop.git", File: "a.yaml", Tag: "v1", SSHKey: privateKey, InsecureIgnoreHostKey: true,
+			}}},
+			{Name: "git-ref", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.GitFile{
+				URL: "ssh://git@git.example.com/shop.git", File: "a.yaml", Ref: "refs/pull/1/head", SSHKey: privateKey,
+			}}},
+			{Name: "url", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.URLFile{URL: "https://example.com/a.yaml"}}},
+			{Name: "url-unchecked", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.URLFile{URL: "https://example.com/a.yaml", InsecureSkipVerify: true}}},
+			{Name: "configmap", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.ConfigMapKey{Name: "objects", Key: "a.yaml"}}},
+			{Name: "file", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.LocalFile{Path: "/extra/a.yaml"}}},
+			{Name: "inline", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.RawObjectSource{Source: map[string]any{"inline": "{}"}}}},
+			{Name: "workflow", Trigger: eventing.WorkflowTrigger{Permissions: creating, Source: eventing.ConfigMapKey{Name: "objects", Key: "workflow.yaml"}}},
+		},
+	},
 }
+
+var (
+	ref      = eventing.DataKey{Dependency: "push", Path: "body.ref"}
+	creating = []eventing.Permission{{Resource: "configmaps", Verbs: []string{"create"}}}
+)

@@ -46,6 +46,23 @@ func TestRBACIsTheLeastTheTriggersNeed(t *testing.T) {
 		Annotations: map[string]string{"events.argoproj.io/leader-election": "k8s"},
 		Events:      map[string]eventing.Source{"push": eventing.Webhook{Port: 1, Endpoint: "/"}},
 	}
+	deadLettered := sensorOf(
+		eventing.ObjectTrigger{Operation: eventing.Update, Object: objectOf("v1", "ConfigMap", "shop", "push")},
+		eventing.ObjectTrigger{
+			Object: objectOf("v1", "Secret", "shop", "push"), Until: &eventing.Until{Labels: map[string]string{"a": "b"}},
+			Permissions: []eventing.Permission{{Resource: "pods", Verbs: []string{"list"}}},
+		},
+	)
+	deadLettered.Triggers[0].DeadLetter = &eventing.DeadLetterTrigger{
+		Name: "dead", Trigger: eventing.ObjectTrigger{Object: objectOf("v1", "Event", "dead", "push")},
+	}
+	templated := objectOf("argoproj.io/v1alpha1", "Workflow", "templated", "a")
+	templated.Object["spec"] = map[string]any{
+		"workflowTemplateRef": map[string]any{"name": "build"},
+		"templates": []any{map[string]any{"steps": []any{[]any{
+			map[string]any{"name": "a", "templateRef": map[string]any{"name": "lint", "template": "all", "clusterScope": true}},
+		}}}},
+	}
 	tests := map[string]interface {
 		RBAC() ([]*unstructured.Unstructured, error)
 	}{
@@ -81,6 +98,17 @@ func TestRBACIsTheLeastTheTriggersNeed(t *testing.T) {
 				Namespace: "workflows", Group: "argoproj.io", Resource: "workflows", Verbs: []string{"list", "create"},
 			}},
 		}),
+		"updates-labels-and-dead-letters": deadLettered,
+		"workflows": sensorOf(
+			eventing.WorkflowTrigger{Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "ci", "submitted")},
+			eventing.WorkflowTrigger{Workflow: templated},
+			eventing.WorkflowTrigger{Operation: eventing.Resubmit, Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "resubmit", "a")},
+			eventing.WorkflowTrigger{Operation: eventing.RetryRun, Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "retry", "a")},
+			eventing.WorkflowTrigger{Operation: eventing.Suspend, Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "suspend", "a")},
+			eventing.WorkflowTrigger{Operation: eventing.Resume, Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "resume", "a")},
+			eventing.WorkflowTrigger{Operation: eventing.Stop, Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "stop", "a")},
+			eventing.WorkflowTrigger{Operation: eventing.Terminate, Workflow: objectOf("argoproj.io/v1alpha1", "Workflow", "terminate", ""), Parameters: []eventing.Parameter{{From: event, To: "metadata.name"}}},
+		),
 		"resources-and-calendars": eventing.EventSource{Name: "watch", Namespace: "events", Events: map[string]eventing.Source{
 			"deployments": eventing.Resource{Group: "apps", Version: "v1", Resource: "deployments", Namespace: "shop", Changes: []eventing.Change{eventing.Updated}},
 			"nodes":       eventing.Resource{Version: "v1", Resource: "nodes", ClusterWide: true, Changes: []eventing.Change{eventing.Added}},
@@ -135,6 +163,36 @@ func TestTheSensorRunsAsTheAccountOfItsRBAC(t *testing.T) {
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("account (-want +got):\n%s", diff)
 			}
+		})
+	}
+}
+
+func TestRBACRefusesRightsThatNobodyNames(t *testing.T) {
+	fetched := eventing.URLFile{URL: "https://example.com/a.yaml"}
+	event := []eventing.Parameter{{From: eventing.DataKey{Dependency: "push", Path: "a"}, To: "k8s.operation"}}
+	secret := eventing.ObjectTrigger{Object: objectOf("v1", "Secret", "shop", "push")}
+	tests := map[string]struct {
+		trigger eventing.SensorTrigger
+		want    string
+	}{
+		"an object is fetched":               {eventing.SensorTrigger{Trigger: eventing.ObjectTrigger{Source: fetched}}, "triggers[0].trigger.permissions: Required"},
+		"a workflow is fetched":              {eventing.SensorTrigger{Trigger: eventing.WorkflowTrigger{Source: fetched}}, "triggers[0].trigger.permissions: Required"},
+		"the event decides on the operation": {eventing.SensorTrigger{Trigger: secret, Parameters: event}, "triggers[0].parameters[0].to: Forbidden"},
+		"so it does after a failure": {
+			eventing.SensorTrigger{Trigger: eventing.LogTrigger{}, DeadLetter: &eventing.DeadLetterTrigger{Name: "dead", Trigger: secret, Parameters: event}},
+			"triggers[0].deadLetter.parameters[0].to: Forbidden",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			sensor := sensorOf()
+			test.trigger.Name = "t"
+			sensor.Triggers = []eventing.SensorTrigger{test.trigger}
+			_, err := sensor.Build()
+			require.NoError(t, err, "the sensor itself is valid")
+			_, err = sensor.RBAC()
+			require.True(t, apierrors.IsInvalid(err), "got %v", err)
+			require.ErrorContains(t, err, test.want)
 		})
 	}
 }

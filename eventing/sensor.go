@@ -1,6 +1,8 @@
 package eventing
 
 import (
+	"strings"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -113,12 +115,21 @@ func (s Sensor) validateTriggers(path *field.Path) field.ErrorList {
 	for i, trigger := range s.Triggers {
 		at := path.Index(i)
 		faults = append(faults, trigger.validate(at, dependencies)...)
-		if taken[trigger.Name] {
-			faults = append(faults, field.Duplicate(at.Child("name"), trigger.Name))
+		// Upstream keeps the clients of triggers by their names.
+		faults = append(faults, unique(at.Child("name"), trigger.Name, taken)...)
+		if trigger.DeadLetter != nil {
+			faults = append(faults, unique(at.Child("deadLetter", "name"), trigger.DeadLetter.Name, taken)...)
 		}
-		taken[trigger.Name] = true
 	}
 	return faults
+}
+
+func unique(path *field.Path, name string, taken map[string]bool) field.ErrorList {
+	if taken[name] {
+		return field.ErrorList{field.Duplicate(path, name)}
+	}
+	taken[name] = true
+	return nil
 }
 
 // Build returns the Sensor object. A fault is an Invalid API error.
@@ -152,8 +163,9 @@ func (s Sensor) Build() (*unstructured.Unstructured, error) {
 // for objects without a namespace. It is empty when no trigger uses the
 // Kubernetes API.
 //
-// A parameter that takes the kind or the namespace of an object from the event
-// is a fault here, because the rights are unknown then.
+// What makes the rights unknown is a fault here: a parameter that takes the kind
+// or the namespace of an object from the event, and an object that the sensor
+// fetches when no permissions say what it is.
 func (s Sensor) RBAC() ([]*unstructured.Unstructured, error) {
 	faults := s.Validate()
 	if len(faults) == 0 {
@@ -165,16 +177,38 @@ func (s Sensor) RBAC() ([]*unstructured.Unstructured, error) {
 	return s.account().objects()
 }
 
-// validateScopes reports the parameters that make the rights unknown.
+// validateScopes reports what makes the rights unknown.
 func (s Sensor) validateScopes(path *field.Path) field.ErrorList {
 	var faults field.ErrorList
 	for i, trigger := range s.Triggers {
-		at := path.Index(i).Child("trigger", "parameters")
-		for j, parameter := range trigger.Trigger.objectParameters() {
-			if decidesScope(parameter.To) {
-				faults = append(faults, field.Forbidden(at.Index(j).Child("to"),
-					"the event decides which kind or namespace is written, so the rights are unknown: bind Roles to an account of your own and name it in serviceAccountName"))
-			}
+		faults = append(faults, validateScope(path.Index(i), trigger.Trigger, trigger.Parameters)...)
+		if letter := trigger.DeadLetter; letter != nil {
+			faults = append(faults, validateScope(path.Index(i).Child("deadLetter"), letter.Trigger, letter.Parameters)...)
+		}
+	}
+	return faults
+}
+
+func validateScope(path *field.Path, trigger Trigger, parameters []Parameter) field.ErrorList {
+	traits := trigger.traits()
+	if traits.object == nil {
+		return nil
+	}
+	var faults field.ErrorList
+	if traits.object.unknown {
+		faults = append(faults, field.Required(path.Child("trigger", "permissions"), "the sensor fetches the object when it fires, so the rights are unknown"))
+	}
+	for i, parameter := range traits.object.parameters {
+		if decidesScope(parameter.To) {
+			faults = append(faults, field.Forbidden(path.Child("trigger", "parameters").Index(i).Child("to"),
+				"the event decides which kind or namespace is written, so the rights are unknown: bind Roles to an account of your own and name it in serviceAccountName"))
+		}
+	}
+	kind, _ := trigger.template(Sensor{})
+	for i, parameter := range parameters {
+		if parameter.To == kind || strings.HasPrefix(parameter.To, kind+".") {
+			faults = append(faults, field.Forbidden(path.Child("parameters").Index(i).Child("to"),
+				"the event decides what is done with the object, so the rights are unknown: use the parameters of the trigger"))
 		}
 	}
 	return faults
@@ -183,7 +217,10 @@ func (s Sensor) validateScopes(path *field.Path) field.ErrorList {
 func (s Sensor) account() account {
 	permissions := leaderElection("sensor-"+s.Name, s.Annotations)
 	for _, trigger := range s.Triggers {
-		permissions = append(permissions, trigger.Trigger.permissions()...)
+		permissions = append(permissions, trigger.Trigger.traits().permissions...)
+		if trigger.DeadLetter != nil {
+			permissions = append(permissions, trigger.DeadLetter.Trigger.traits().permissions...)
+		}
 	}
 	return account{owner: "sensor", meta: s.meta(), given: s.ServiceAccountName, permissions: permissions}
 }

@@ -1,7 +1,6 @@
 package eventing
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -21,8 +20,16 @@ type SensorTrigger struct {
 	// latest event of each dependency once the expression holds.
 	// Default: all dependencies of the sensor.
 	When string
+	// Resets are the times at which events that did not fire the trigger yet are
+	// forgotten. Default: never.
+	Resets []Reset
 	// Trigger is what is done. Required.
 	Trigger Trigger
+	// Parameters copy values of the event into upstream's template of the trigger,
+	// as Build makes it, for example to "http.url" or "k8s.operation". What a
+	// trigger has parameters of its own for belongs there: [Sensor.RBAC] refuses
+	// those that change a Kubernetes object here.
+	Parameters []Parameter
 	// Delivery says whether an event may be lost or repeated.
 	// Default: AtLeastOnce. Upstream's default is AtMostOnce.
 	Delivery Delivery
@@ -30,6 +37,11 @@ type SensorTrigger struct {
 	// with pauses of 1, 2, 4 and 8 seconds. Upstream's default is one attempt.
 	// Forbidden with AtMostOnce, because upstream ignores it there.
 	Retry *Retry
+	// RateLimit makes events wait when they come faster. Default: no limit.
+	RateLimit *RateLimit
+	// DeadLetter is done when all attempts failed. Default: nothing. Forbidden with
+	// AtMostOnce, because upstream refuses it there.
+	DeadLetter *DeadLetterTrigger
 }
 
 // Delivery is what a sensor guarantees about the execution of a trigger.
@@ -43,165 +55,187 @@ const (
 	AtMostOnce Delivery = "AtMostOnce"
 )
 
-// Retry is an exponential back-off.
-type Retry struct {
-	// Attempts is how often the trigger is tried in all. Required; 1 means no
-	// retry.
-	Attempts int32
-	// Pause before the second attempt. Default: 1s.
-	Pause time.Duration
-	// Factor multiplies the pause after each attempt; at least 1. Default: 2.
-	Factor float64
-	// Jitter lengthens each pause by a random share of up to this factor.
-	// Default: 0.1.
-	Jitter float64
+var deliveries = []Delivery{AtLeastOnce, AtMostOnce}
+
+// Reset is a time at which a trigger forgets events.
+type Reset struct {
+	// Schedule is a cron expression of five fields. Required.
+	Schedule string
+	// Timezone of the schedule, in the IANA time zone database. Default: UTC.
+	Timezone string
 }
 
-// Trigger is an action of a sensor: [ArgoCDTrigger], [ObjectTrigger],
-// [HTTPTrigger], [LogTrigger] or [RawTrigger].
+// RateLimit bounds how often each pod of a sensor runs a trigger.
+type RateLimit struct {
+	// Requests in each period of time. At least 1.
+	Requests int32
+	// Per is the period: a second, a minute or an hour. Default: a second.
+	Per time.Duration
+}
+
+// DeadLetterTrigger is what a sensor does with events for which a trigger failed. It
+// sees the same events, but not the error.
+type DeadLetterTrigger struct {
+	// Name of the trigger, unique within the sensor. Required.
+	Name string
+	// Trigger is what is done. Required.
+	Trigger Trigger
+	// Parameters are those of a [SensorTrigger].
+	Parameters []Parameter
+	// Retry says how often a failing trigger is tried again. Default: as for a
+	// [SensorTrigger]. When all attempts fail, the event is lost.
+	Retry *Retry
+}
+
+// Trigger is an action of a sensor: [ArgoCDTrigger], [CustomTrigger],
+// [EmailTrigger], [HTTPTrigger], [KafkaTrigger], [LogTrigger], [NATSTrigger],
+// [ObjectTrigger], [SlackTrigger], [WorkflowTrigger] or [RawTrigger].
 type Trigger interface {
 	validateTrigger(path *field.Path, dependencies map[string]bool) field.ErrorList
 	// template returns the field of upstream's trigger template, which names the
 	// kind of trigger, and its value.
 	template(sensor Sensor) (kind string, spec map[string]any)
+	traits() traits
+}
+
+// traits are what a trigger needs outside its template.
+type traits struct {
 	// policy says how upstream tells a success from a failure; nil leaves it to
 	// the error of the call.
-	policy() map[string]any
-	// objectParameters are the parameters that change a Kubernetes object.
-	objectParameters() []Parameter
+	policy map[string]any
+	// templateParameters change the template rather than what it makes: paths
+	// start at the kind.
+	templateParameters []Parameter
+	// object is the Kubernetes object that the trigger changes, if any.
+	object *objectTraits
 	// permissions are the rights on the Kubernetes API.
-	permissions() []Permission
+	permissions []Permission
+}
+
+// objectTraits tell whether the rights on a Kubernetes object are known.
+type objectTraits struct {
+	// parameters change the object.
+	parameters []Parameter
+	// unknown says that only the running sensor knows the object, and nobody named
+	// the rights.
+	unknown bool
 }
 
 func (t SensorTrigger) validate(path *field.Path, dependencies map[string]bool) field.ErrorList {
 	faults := matches(path.Child("name"), t.Name, triggerName)
 	faults = append(faults, validateCondition(path.Child("when"), t.When, dependencies)...)
-	if object.IsNil(t.Trigger) {
-		faults = append(faults, field.Required(path.Child("trigger"), "ArgoCDTrigger, ObjectTrigger, HTTPTrigger, LogTrigger or RawTrigger"))
-	} else {
-		faults = append(faults, t.Trigger.validateTrigger(path.Child("trigger"), dependencies)...)
+	for i, reset := range t.Resets {
+		at := path.Child("resets").Index(i)
+		faults = append(faults, validateSchedule(at.Child("schedule"), reset.Schedule)...)
+		faults = append(faults, validateTimezone(at.Child("timezone"), reset.Timezone)...)
 	}
-	if t.Delivery != "" && t.Delivery != AtLeastOnce && t.Delivery != AtMostOnce {
-		faults = append(faults, field.NotSupported(path.Child("delivery"), t.Delivery, []Delivery{AtLeastOnce, AtMostOnce}))
-	}
-	if t.Retry == nil {
-		return faults
-	}
+	faults = append(faults, validateAction(path, t.Trigger, t.Parameters, dependencies)...)
+	faults = append(faults, oneOf(path.Child("delivery"), t.Delivery, deliveries)...)
+	faults = append(faults, t.RateLimit.validate(path.Child("rateLimit"))...)
 	if t.Delivery == AtMostOnce {
 		// argo-events: triggerActions in pkg/sensors/listener.go
-		faults = append(faults, field.Forbidden(path.Child("retry"), "upstream ignores retries unless delivery is AtLeastOnce"))
+		if t.Retry != nil {
+			faults = append(faults, field.Forbidden(path.Child("retry"), "upstream ignores retries unless delivery is AtLeastOnce"))
+		}
+		if t.DeadLetter != nil {
+			faults = append(faults, field.Forbidden(path.Child("deadLetter"), "upstream refuses it unless delivery is AtLeastOnce"))
+		}
 	}
-	return append(faults, t.Retry.validate(path.Child("retry"))...)
+	faults = append(faults, t.Retry.validateOptional(path.Child("retry"))...)
+	return append(faults, t.DeadLetter.validate(path.Child("deadLetter"), dependencies)...)
 }
 
-func (t SensorTrigger) spec(sensor Sensor) map[string]any {
-	kind, action := t.Trigger.template(sensor)
-	template := object.Compact(map[string]any{"name": t.Name, "conditions": t.When})
-	template[kind] = action
-	spec := object.Compact(map[string]any{"template": template, "policy": t.Trigger.policy()})
-	if t.Delivery != AtMostOnce {
-		spec["atLeastOnce"] = true
-		spec["retryStrategy"] = t.retry().spec()
-	}
-	return spec
-}
-
-func (t SensorTrigger) retry() Retry {
-	if t.Retry == nil {
-		return Retry{Attempts: 5}
-	}
-	return *t.Retry
-}
-
-func (r Retry) validate(path *field.Path) field.ErrorList {
+// validateAction checks what a trigger and its dead letter have in common.
+func validateAction(path *field.Path, trigger Trigger, parameters []Parameter, dependencies map[string]bool) field.ErrorList {
 	var faults field.ErrorList
-	if r.Attempts < 1 {
-		faults = append(faults, field.Invalid(path.Child("attempts"), r.Attempts, "must be at least 1"))
+	if object.IsNil(trigger) {
+		faults = append(faults, field.Required(path.Child("trigger"), "HTTPTrigger, ObjectTrigger, ArgoCDTrigger or another trigger"))
+	} else {
+		faults = append(faults, trigger.validateTrigger(path.Child("trigger"), dependencies)...)
 	}
-	if r.Pause < 0 {
-		faults = append(faults, field.Invalid(path.Child("pause"), r.Pause.String(), "must not be negative"))
+	return append(faults, validateParameters(path.Child("parameters"), parameters, dependencies, false)...)
+}
+
+func (r *RateLimit) validate(path *field.Path) field.ErrorList {
+	if r == nil {
+		return nil
 	}
-	if !finite(r.Factor) || r.Factor != 0 && r.Factor < 1 {
-		faults = append(faults, field.Invalid(path.Child("factor"), formatNumber(r.Factor), "must be at least 1"))
+	var faults field.ErrorList
+	if r.Requests < 1 {
+		faults = append(faults, field.Invalid(path.Child("requests"), r.Requests, "must be at least 1"))
 	}
-	if !finite(r.Jitter) || r.Jitter < 0 {
-		faults = append(faults, field.Invalid(path.Child("jitter"), formatNumber(r.Jitter), "must not be negative"))
+	if rateUnits[r.Per] == "" {
+		faults = append(faults, field.Invalid(path.Child("per"), r.Per.String(), "must be a second, a minute or an hour"))
 	}
 	return faults
 }
 
-func (r *Retry) validateOptional(path *field.Path) field.ErrorList {
+// rateUnits are the periods that upstream has names for.
+var rateUnits = map[time.Duration]string{0: "Second", time.Second: "Second", time.Minute: "Minute", time.Hour: "Hour"}
+
+func (r *RateLimit) spec() map[string]any {
 	if r == nil {
 		return nil
 	}
-	return r.validate(path)
+	return map[string]any{"unit": rateUnits[r.Per], "requestsPerUnit": r.Requests}
 }
 
-// optionalSpec returns nothing for no back-off.
-func (r *Retry) optionalSpec() map[string]any {
-	if r == nil {
+func (d *DeadLetterTrigger) validate(path *field.Path, dependencies map[string]bool) field.ErrorList {
+	if d == nil {
 		return nil
 	}
-	return r.spec()
+	faults := matches(path.Child("name"), d.Name, triggerName)
+	faults = append(faults, validateAction(path, d.Trigger, d.Parameters, dependencies)...)
+	return append(faults, d.Retry.validateOptional(path.Child("retry"))...)
 }
 
-func (r Retry) spec() map[string]any {
-	return map[string]any{
-		"steps":    r.Attempts,
-		"duration": cmp.Or(r.Pause, time.Second).String(),
-		"factor":   cmp.Or(r.Factor, 2),
-		"jitter":   cmp.Or(r.Jitter, 0.1),
+func (t SensorTrigger) spec(sensor Sensor) map[string]any {
+	spec := actionSpec(sensor, t.Name, t.Trigger, t.Parameters)
+	template, _ := spec["template"].(map[string]any)
+	if t.When != "" {
+		template["conditions"] = t.When
 	}
-}
-
-// LogTrigger writes the event to the log of the sensor's pod.
-type LogTrigger struct {
-	// Interval is the shortest time between two entries, in whole seconds.
-	// Default: every event is logged.
-	Interval time.Duration
-}
-
-func (l LogTrigger) validateTrigger(path *field.Path, _ map[string]bool) field.ErrorList {
-	return seconds(path.Child("interval"), l.Interval)
-}
-
-func (l LogTrigger) template(Sensor) (string, map[string]any) {
-	return "log", object.Compact(map[string]any{"intervalSeconds": int64(l.Interval / time.Second)})
-}
-
-func (l LogTrigger) policy() map[string]any        { return nil }
-func (l LogTrigger) objectParameters() []Parameter { return nil }
-func (l LogTrigger) permissions() []Permission     { return nil }
-
-// RawTrigger is a trigger as upstream defines it, for the kinds that have no
-// type here.
-type RawTrigger struct {
-	// Kind is the field of the trigger template, for example "slack". Required.
-	Kind string
-	// Spec is its value. Required.
-	Spec map[string]any
-	// Policy is upstream's policy of the trigger. Default: none.
-	Policy map[string]any
-	// Permissions are the rights the trigger needs on the Kubernetes API.
-	Permissions []Permission
-}
-
-// nonTriggerFields are the fields of a trigger template that are no triggers.
-var nonTriggerFields = []string{"name", "conditions", "conditionsReset"}
-
-func (r RawTrigger) validateTrigger(path *field.Path, _ map[string]bool) field.ErrorList {
-	faults := matches(path.Child("kind"), r.Kind, fieldName)
-	if slices.Contains(nonTriggerFields, r.Kind) {
-		faults = append(faults, field.Invalid(path.Child("kind"), r.Kind, "is no trigger"))
+	resets := make([]any, 0, len(t.Resets))
+	for _, reset := range t.Resets {
+		resets = append(resets, map[string]any{"byTime": object.Compact(map[string]any{"cron": reset.Schedule, "timezone": reset.Timezone})})
 	}
-	faults = append(faults, object.RequiredFragment(path.Child("spec"), r.Spec)...)
-	if r.Policy != nil {
-		faults = append(faults, object.RequiredFragment(path.Child("policy"), r.Policy)...)
+	if len(resets) > 0 {
+		template["conditionsReset"] = resets
 	}
-	return append(faults, validatePermissions(path.Child("permissions"), r.Permissions)...)
+	if t.RateLimit != nil {
+		spec["rateLimit"] = t.RateLimit.spec()
+	}
+	if t.Delivery == AtMostOnce {
+		return spec
+	}
+	spec["atLeastOnce"] = true
+	spec["retryStrategy"] = retrySpec(t.Retry)
+	if t.DeadLetter != nil {
+		spec["dlqTrigger"] = t.DeadLetter.spec(sensor)
+	}
+	return spec
 }
 
-func (r RawTrigger) template(Sensor) (string, map[string]any) { return r.Kind, r.Spec }
-func (r RawTrigger) policy() map[string]any                   { return r.Policy }
-func (r RawTrigger) objectParameters() []Parameter            { return nil }
-func (r RawTrigger) permissions() []Permission                { return r.Permissions }
+func (d *DeadLetterTrigger) spec(sensor Sensor) map[string]any {
+	spec := actionSpec(sensor, d.Name, d.Trigger, d.Parameters)
+	spec["atLeastOnce"] = true
+	spec["retryStrategy"] = retrySpec(d.Retry)
+	return spec
+}
+
+func actionSpec(sensor Sensor, name string, trigger Trigger, parameters []Parameter) map[string]any {
+	kind, action := trigger.template(sensor)
+	traits := trigger.traits()
+	return object.Compact(map[string]any{
+		"template":   map[string]any{"name": name, kind: action},
+		"parameters": parametersSpec(slices.Concat(traits.templateParameters, parameters)),
+		"policy":     traits.policy,
+	})
+}
+
+func retrySpec(retry *Retry) map[string]any {
+	if retry == nil {
+		return Retry{Attempts: 5}.spec()
+	}
+	return retry.spec()
+}

@@ -76,9 +76,6 @@ func (a ArgoCDTrigger) template(sensor Sensor) (string, map[string]any) {
 	return a.patch(sensor).template(sensor)
 }
 
-func (a ArgoCDTrigger) policy() map[string]any        { return nil }
-func (a ArgoCDTrigger) objectParameters() []Parameter { return a.Parameters }
-
-func (a ArgoCDTrigger) permissions() []Permission {
-	return a.patch(Sensor{}).permissions()
+func (a ArgoCDTrigger) traits() traits {
+	return a.patch(Sensor{}).traits()
 }

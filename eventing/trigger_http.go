@@ -15,18 +15,37 @@ import (
 // HTTPTrigger sends an HTTP request.
 type HTTPTrigger struct {
 	// URL the request goes to, http or https. Required. It must not carry
-	// credentials: use SecretHeaders.
+	// credentials: use SecretHeaders or BasicAuth.
 	URL string
 	// Method is GET, POST, PUT, PATCH or DELETE. Default: POST.
 	Method string
+	// Host replaces that of the URL in the request. Default: that of the URL.
+	Host string
 	// Headers are sent as they are written here. A header with credentials
 	// belongs in SecretHeaders.
 	Headers map[string]string
 	// SecretHeaders are headers whose value is read from a Secret in the
 	// namespace of the sensor.
 	SecretHeaders map[string]SecretKey
+	// ConfigMapHeaders are headers whose value is read from a ConfigMap in the
+	// namespace of the sensor.
+	ConfigMapHeaders map[string]ConfigMapKey
+	// EventHeaders are headers whose value is read from the event: To is the name
+	// of the header. An event without the value makes the trigger fail, one of
+	// several dependencies that is missing makes upstream crash: give a Default.
+	EventHeaders []Parameter
+	// BasicAuth is sent in the header Authorization. Forbidden with such a header.
+	// Default: none.
+	BasicAuth *BasicAuth
+	// TLS says how https connections are checked. Default: against the authorities
+	// in upstream's image. Upstream keeps the first that a trigger used until the
+	// sensor restarts.
+	TLS *TLS
 	// Payload builds the JSON body from the event. Default: no body.
 	Payload []Parameter
+	// Parameters copy values of the event into the request, for example to "url".
+	// The paths are those of upstream's HTTPTrigger.
+	Parameters []Parameter
 	// Timeout of the request in whole seconds. Default: 60s, upstream's own.
 	Timeout time.Duration
 	// Statuses are the response statuses that count as success; any other makes
@@ -45,11 +64,13 @@ var (
 
 func (h HTTPTrigger) validateTrigger(path *field.Path, dependencies map[string]bool) field.ErrorList {
 	faults := validateURL(path.Child("url"), h.URL, "http", "https")
-	if h.Method != "" && !slices.Contains(httpMethods, h.Method) {
-		faults = append(faults, field.NotSupported(path.Child("method"), h.Method, httpMethods))
-	}
-	faults = append(faults, h.validateHeaders(path)...)
+	faults = append(faults, oneOf(path.Child("method"), h.Method, httpMethods)...)
+	faults = append(faults, object.Text(path.Child("host"), h.Host)...)
+	faults = append(faults, h.validateHeaders(path, dependencies)...)
+	faults = append(faults, h.BasicAuth.validateOptional(path.Child("basicAuth"))...)
+	faults = append(faults, h.TLS.validate(path.Child("tls"))...)
 	faults = append(faults, validateParameters(path.Child("payload"), h.Payload, dependencies, true)...)
+	faults = append(faults, validateParameters(path.Child("parameters"), h.Parameters, dependencies, false)...)
 	faults = append(faults, seconds(path.Child("timeout"), h.Timeout)...)
 	for i, status := range h.Statuses {
 		if status < 100 || status > 599 {
@@ -59,23 +80,51 @@ func (h HTTPTrigger) validateTrigger(path *field.Path, dependencies map[string]b
 	return faults
 }
 
-func (h HTTPTrigger) validateHeaders(path *field.Path) field.ErrorList {
-	var faults field.ErrorList
-	headers := path.Child("headers")
-	for _, name := range sortedKeys(h.Headers) {
-		faults = append(faults, validateHeaderName(headers.Key(name), name)...)
-		if slices.Contains(credentialHeaders, strings.ToLower(name)) {
-			faults = append(faults, field.Forbidden(headers.Key(name), "carries credentials: use secretHeaders"))
-			continue
+func (h HTTPTrigger) validateHeaders(path *field.Path, dependencies map[string]bool) field.ErrorList {
+	faults := validatePlainHeaders(path.Child("headers"), h.Headers, validateHeaderName)
+	faults = append(faults, validateSecretHeaders(path.Child("secretHeaders"), h.SecretHeaders, validateHeaderName)...)
+	faults = append(faults, validateConfigMapHeaders(path.Child("configMapHeaders"), h.ConfigMapHeaders, validateHeaderName)...)
+	event := path.Child("eventHeaders")
+	faults = append(faults, validateParameters(event, h.EventHeaders, dependencies, false)...)
+	for i, header := range h.EventHeaders {
+		faults = append(faults, optional(event.Index(i).Child("to"), header.To, validateHeaderName)...)
+		if header.Operation != "" {
+			faults = append(faults, field.Forbidden(event.Index(i).Child("operation"), "upstream always overwrites a header"))
 		}
-		faults = append(faults, object.Text(headers.Key(name), h.Headers[name])...)
 	}
-	secret := path.Child("secretHeaders")
+	if h.BasicAuth == nil {
+		return faults
+	}
 	for _, name := range sortedKeys(h.SecretHeaders) {
-		faults = append(faults, validateHeaderName(secret.Key(name), name)...)
-		faults = append(faults, h.SecretHeaders[name].validate(secret.Key(name))...)
+		if strings.EqualFold(name, "authorization") {
+			faults = append(faults, field.Forbidden(path.Child("secretHeaders").Key(name), "basicAuth is set"))
+		}
 	}
 	return faults
+}
+
+func (h HTTPTrigger) template(Sensor) (string, map[string]any) {
+	return "http", object.Compact(map[string]any{
+		"url":            h.URL,
+		"method":         cmp.Or(h.Method, http.MethodPost),
+		"host":           h.Host,
+		"headers":        h.Headers,
+		"secureHeaders":  headersSpec(h.SecretHeaders, h.ConfigMapHeaders),
+		"dynamicHeaders": parametersSpec(h.EventHeaders),
+		"basicAuth":      h.BasicAuth.spec(),
+		"tls":            h.TLS.spec(),
+		"payload":        parametersSpec(h.Payload),
+		"parameters":     parametersSpec(h.Parameters),
+		"timeout":        int64(h.Timeout / time.Second),
+	})
+}
+
+func (h HTTPTrigger) traits() traits {
+	allowed := h.Statuses
+	if len(allowed) == 0 {
+		allowed = successStatuses
+	}
+	return traits{policy: map[string]any{"status": map[string]any{"allow": allowed}}}
 }
 
 // validateHeaderName accepts the token characters of RFC 9110, section 5.6.2.
@@ -91,36 +140,51 @@ func validateHeaderName(path *field.Path, name string) field.ErrorList {
 	return nil
 }
 
-func (h HTTPTrigger) template(Sensor) (string, map[string]any) {
-	return "http", object.Compact(map[string]any{
-		"url":           h.URL,
-		"method":        cmp.Or(h.Method, http.MethodPost),
-		"headers":       h.Headers,
-		"secureHeaders": h.secureHeaders(),
-		"payload":       parametersSpec(h.Payload),
-		"timeout":       int64(h.Timeout / time.Second),
-	})
+type nameCheck func(path *field.Path, name string) field.ErrorList
+
+func validatePlainHeaders(path *field.Path, headers map[string]string, checkName nameCheck) field.ErrorList {
+	var faults field.ErrorList
+	for _, name := range sortedKeys(headers) {
+		faults = append(faults, checkName(path.Key(name), name)...)
+		if slices.Contains(credentialHeaders, strings.ToLower(name)) {
+			faults = append(faults, field.Forbidden(path.Key(name), "carries credentials: use secretHeaders"))
+			continue
+		}
+		faults = append(faults, object.Text(path.Key(name), headers[name])...)
+	}
+	return faults
 }
 
-func (h HTTPTrigger) secureHeaders() []any {
-	headers := make([]any, 0, len(h.SecretHeaders))
-	for _, name := range sortedKeys(h.SecretHeaders) {
-		key := h.SecretHeaders[name]
-		headers = append(headers, map[string]any{
-			"name":      name,
-			"valueFrom": map[string]any{"secretKeyRef": key.selector()},
-		})
+func validateSecretHeaders(path *field.Path, headers map[string]SecretKey, checkName nameCheck) field.ErrorList {
+	var faults field.ErrorList
+	for _, name := range sortedKeys(headers) {
+		faults = append(faults, checkName(path.Key(name), name)...)
+		faults = append(faults, headers[name].validate(path.Key(name))...)
+	}
+	return faults
+}
+
+func validateConfigMapHeaders(path *field.Path, headers map[string]ConfigMapKey, checkName nameCheck) field.ErrorList {
+	var faults field.ErrorList
+	for _, name := range sortedKeys(headers) {
+		faults = append(faults, checkName(path.Key(name), name)...)
+		if slices.Contains(credentialHeaders, strings.ToLower(name)) {
+			faults = append(faults, field.Forbidden(path.Key(name), "carries credentials: use secretHeaders"))
+		}
+		faults = append(faults, headers[name].validateObjectSource(path.Key(name))...)
+	}
+	return faults
+}
+
+// headersSpec is upstream's form of headers that are read from elsewhere.
+func headersSpec(secrets map[string]SecretKey, configMaps map[string]ConfigMapKey) []any {
+	headers := make([]any, 0, len(secrets)+len(configMaps))
+	for _, name := range sortedKeys(secrets) {
+		key := secrets[name]
+		headers = append(headers, map[string]any{"name": name, "valueFrom": map[string]any{"secretKeyRef": key.selector()}})
+	}
+	for _, name := range sortedKeys(configMaps) {
+		headers = append(headers, map[string]any{"name": name, "valueFrom": map[string]any{"configMapKeyRef": configMaps[name].selector()}})
 	}
 	return headers
 }
-
-func (h HTTPTrigger) policy() map[string]any {
-	allowed := h.Statuses
-	if len(allowed) == 0 {
-		allowed = successStatuses
-	}
-	return map[string]any{"status": map[string]any{"allow": allowed}}
-}
-
-func (h HTTPTrigger) objectParameters() []Parameter { return nil }
-func (h HTTPTrigger) permissions() []Permission     { return nil }

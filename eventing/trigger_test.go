@@ -25,7 +25,7 @@ func TestTriggerFaults(t *testing.T) {
 			trigger: eventing.SensorTrigger{},
 			want: []string{
 				`triggers[0].name: Required value`,
-				`triggers[0].trigger: Required value: ArgoCDTrigger, ObjectTrigger, HTTPTrigger, LogTrigger or RawTrigger`,
+				`triggers[0].trigger: Required value: HTTPTrigger, ObjectTrigger, ArgoCDTrigger or another trigger`,
 			},
 		},
 		"retries without at least once would be ignored": {
@@ -86,7 +86,7 @@ func TestTriggerFaults(t *testing.T) {
 		"an object trigger needs an object": {
 			trigger: eventing.SensorTrigger{Name: "t", Trigger: eventing.ObjectTrigger{Operation: "apply"}},
 			want: []string{
-				`triggers[0].trigger.operation: Unsupported value: "apply": supported values: "create", "patch", "delete"`,
+				`triggers[0].trigger.operation: Unsupported value: "apply": supported values: "create", "update", "patch", "delete"`,
 				`triggers[0].trigger.object: Required value`,
 			},
 		},

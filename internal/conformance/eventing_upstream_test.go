@@ -228,6 +228,39 @@ func TestArgoCDTriggerPatchesTheOperation(t *testing.T) {
 	}
 }
 
+// Upstream sends the template of these triggers, so their parameters must change
+// it rather than a copy.
+func TestParametersOfMessagesChangeTheTemplate(t *testing.T) {
+	parameters := func(to string) []eventing.Parameter {
+		return []eventing.Parameter{{From: eventing.DataKey{Dependency: "push", Path: "body.ref"}, To: to, Operation: eventing.Append}}
+	}
+	key := eventing.SecretKey{Name: "a", Key: "b"}
+	tests := map[string]struct {
+		trigger eventing.Trigger
+		got     func(template *v1alpha1.TriggerTemplate) string
+	}{
+		"a message on Slack": {
+			eventing.SlackTrigger{Token: key, Channel: "a", Message: "pushed ", Parameters: parameters("message")},
+			func(template *v1alpha1.TriggerTemplate) string { return template.Slack.Message },
+		},
+		"an e-mail": {
+			eventing.EmailTrigger{Host: "a", Port: 25, From: "a@b.de", To: []string{"a@b.de"}, Subject: "a", Body: "pushed ", Parameters: parameters("body")},
+			func(template *v1alpha1.TriggerTemplate) string { return template.Email.Body },
+		},
+		"a message on NATS": {
+			eventing.NATSTrigger{URL: "nats://nats:4222", Subject: "pushed ", Payload: parameters("a"), Parameters: parameters("subject")},
+			func(template *v1alpha1.TriggerTemplate) string { return template.NATS.Subject },
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			trigger := upstreamSensor(t, nil, test.trigger).Spec.Triggers[0]
+			require.NoError(t, triggers.ApplyTemplateParameters(map[string]*v1alpha1.Event{"push": event(`{"body":{"ref":"main"}}`)}, &trigger))
+			require.Equal(t, "pushed main", test.got(trigger.Template))
+		})
+	}
+}
+
 // The payload of an HTTP trigger is what upstream's engine puts together.
 func TestHTTPTriggerPayload(t *testing.T) {
 	tests := map[string]struct {
