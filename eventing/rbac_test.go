@@ -35,6 +35,11 @@ func objectOf(apiVersion, kind, namespace, name string) *unstructured.Unstructur
 	return obj
 }
 
+// accountable is what has pods that need rights.
+type accountable interface {
+	RBAC() ([]*unstructured.Unstructured, error)
+}
+
 func TestRBACIsTheLeastTheTriggersNeed(t *testing.T) {
 	event := eventing.DataKey{Dependency: "push", Path: "body.name"}
 	managed := sensorOf(eventing.ArgoCDTrigger{Application: "shop"})
@@ -63,9 +68,7 @@ func TestRBACIsTheLeastTheTriggersNeed(t *testing.T) {
 			map[string]any{"name": "a", "templateRef": map[string]any{"name": "lint", "template": "all", "clusterScope": true}},
 		}}}},
 	}
-	tests := map[string]interface {
-		RBAC() ([]*unstructured.Unstructured, error)
-	}{
+	tests := map[string]accountable{
 		"none-without-the-kubernetes-api": sensorOf(
 			eventing.LogTrigger{},
 			eventing.HTTPTrigger{URL: "https://chat"},
