@@ -16,15 +16,38 @@ func validateCondition(path *field.Path, condition string, dependencies map[stri
 	if condition == "" {
 		return nil
 	}
-	parser := conditionParser{rest: condition, dependencies: dependencies}
-	err := parser.or()
-	if err == nil && parser.peek() != "" {
-		err = fmt.Errorf("unexpected %q", parser.peek())
-	}
-	if err != nil {
+	if _, err := holds(condition, dependencies); err != nil {
 		return field.ErrorList{field.Invalid(path, condition, err.Error())}
 	}
 	return nil
+}
+
+// holds evaluates a condition over dependencies, true for those with an event.
+func holds(condition string, dependencies map[string]bool) (bool, error) {
+	parser := conditionParser{rest: condition, dependencies: dependencies}
+	value, err := parser.or()
+	if err == nil && parser.peek() != "" {
+		err = fmt.Errorf("unexpected %q", parser.peek())
+	}
+	return value, err
+}
+
+// certain returns, for each dependency, whether a trigger never fires without an
+// event of it. A condition has no negation, so that is the case if it does not
+// hold with events of all others.
+func certain(condition string, dependencies []Dependency) map[string]bool {
+	events := map[string]bool{}
+	for _, dependency := range dependencies {
+		events[dependency.Name] = true
+	}
+	known := map[string]bool{}
+	for name := range events {
+		events[name] = false
+		without, err := holds(condition, events)
+		known[name] = condition == "" || err != nil || !without
+		events[name] = true
+	}
+	return known
 }
 
 // dependencyName is what upstream can parse as one variable of a condition.
@@ -50,7 +73,7 @@ func conditionKey(dependency string) string {
 // maxConditionDepth bounds the nesting of parentheses, and with it the stack.
 const maxConditionDepth = 100
 
-// conditionParser is a recursive descent parser over
+// conditionParser is a recursive descent parser, which evaluates as it reads, over
 //
 //	or      = and { "||" and }
 //	and     = operand { "&&" operand }
@@ -61,19 +84,25 @@ type conditionParser struct {
 	dependencies map[string]bool
 }
 
-func (p *conditionParser) or() error {
-	return p.sequence("||", p.and)
+func (p *conditionParser) or() (bool, error) {
+	value := false
+	err := p.sequence("||", p.and, func(operand bool) { value = value || operand })
+	return value, err
 }
 
-func (p *conditionParser) and() error {
-	return p.sequence("&&", p.operand)
+func (p *conditionParser) and() (bool, error) {
+	value := true
+	err := p.sequence("&&", p.operand, func(operand bool) { value = value && operand })
+	return value, err
 }
 
-func (p *conditionParser) sequence(operator string, operand func() error) error {
+func (p *conditionParser) sequence(operator string, operand func() (bool, error), combine func(bool)) error {
 	for {
-		if err := operand(); err != nil {
+		value, err := operand()
+		if err != nil {
 			return err
 		}
+		combine(value)
 		if p.peek() != operator {
 			return nil
 		}
@@ -81,33 +110,36 @@ func (p *conditionParser) sequence(operator string, operand func() error) error 
 	}
 }
 
-func (p *conditionParser) operand() error {
-	switch token := p.next(); {
+func (p *conditionParser) operand() (bool, error) {
+	token := p.next()
+	value, known := p.dependencies[token]
+	switch {
 	case token == "":
-		return fmt.Errorf("ends where a dependency is expected")
+		return false, fmt.Errorf("ends where a dependency is expected")
 	case token == "(":
 		return p.group()
-	case p.dependencies[token]:
-		return nil
+	case known:
+		return value, nil
 	case dependencyName.MatchString(token):
-		return fmt.Errorf("no dependency is named %q", token)
+		return false, fmt.Errorf("no dependency is named %q", token)
 	default:
-		return fmt.Errorf("unexpected %q where a dependency is expected", token)
+		return false, fmt.Errorf("unexpected %q where a dependency is expected", token)
 	}
 }
 
-func (p *conditionParser) group() error {
+func (p *conditionParser) group() (bool, error) {
 	if p.depth++; p.depth > maxConditionDepth {
-		return fmt.Errorf("nests deeper than %d parentheses", maxConditionDepth)
+		return false, fmt.Errorf("nests deeper than %d parentheses", maxConditionDepth)
 	}
-	if err := p.or(); err != nil {
-		return err
+	value, err := p.or()
+	if err != nil {
+		return false, err
 	}
 	p.depth--
 	if p.next() != ")" {
-		return fmt.Errorf("a parenthesis is not closed")
+		return false, fmt.Errorf("a parenthesis is not closed")
 	}
-	return nil
+	return value, nil
 }
 
 // peek returns the next token without consuming it, "" at the end.

@@ -19,7 +19,8 @@ type Parameter struct {
 	// makes the value the whole body.
 	To string
 	// Default is used when the event has no such value. Without a default the
-	// trigger fails then.
+	// trigger fails then. Required in a message when the trigger may fire without an
+	// event of the dependency.
 	Default *string
 	// Operation says what happens to a value that is there already.
 	// Default: Overwrite.
@@ -92,6 +93,7 @@ type RawParameterSource struct {
 }
 
 // validateParameters checks parameters; mayBeWhole allows an empty destination.
+// The dependencies are true if the trigger always has an event of them.
 func validateParameters(path *field.Path, parameters []Parameter, dependencies map[string]bool, mayBeWhole bool) field.ErrorList {
 	var faults field.ErrorList
 	for i, parameter := range parameters {
@@ -116,6 +118,26 @@ func validateParameters(path *field.Path, parameters []Parameter, dependencies m
 		}
 		if parameter.Operation != "" && !slices.Contains(parameterOperations, parameter.Operation) {
 			faults = append(faults, field.NotSupported(at.Child("operation"), parameter.Operation, parameterOperations))
+		}
+	}
+	return faults
+}
+
+// validateMessage checks parameters that make a message or its headers, which
+// upstream cannot make without an event: it crashes.
+// argo-events: ConstructPayload in pkg/sensors/triggers/params.go
+func validateMessage(path *field.Path, parameters []Parameter, dependencies map[string]bool, mayBeWhole bool) field.ErrorList {
+	faults := validateParameters(path, parameters, dependencies, mayBeWhole)
+	for i, parameter := range parameters {
+		if object.IsNil(parameter.From) || parameter.Default != nil || parameter.To == "" {
+			continue
+		}
+		source := parameter.From.parameterSource()
+		name, _ := source["dependencyName"].(string)
+		certain, known := dependencies[name]
+		if known && !certain && source["value"] == nil {
+			faults = append(faults, field.Required(path.Index(i).Child("default"),
+				"the condition of the trigger holds without an event of the dependency, and upstream crashes without a default then"))
 		}
 	}
 	return faults
@@ -193,7 +215,7 @@ func validateDependency(path *field.Path, name string, dependencies map[string]b
 	if name == "" {
 		return field.ErrorList{field.Required(path, "")}
 	}
-	if !dependencies[name] {
+	if _, ok := dependencies[name]; !ok {
 		return field.ErrorList{field.NotFound(path, name)}
 	}
 	return nil

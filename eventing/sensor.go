@@ -106,15 +106,11 @@ func (s Sensor) validateTriggers(path *field.Path) field.ErrorList {
 	if len(s.Triggers) == 0 {
 		return field.ErrorList{field.Required(path, "at least one trigger is required")}
 	}
-	dependencies := map[string]bool{}
-	for _, dependency := range s.Dependencies {
-		dependencies[dependency.Name] = true
-	}
 	var faults field.ErrorList
 	taken := map[string]bool{}
 	for i, trigger := range s.Triggers {
 		at := path.Index(i)
-		faults = append(faults, trigger.validate(at, dependencies)...)
+		faults = append(faults, trigger.validate(at, certain(trigger.When, s.Dependencies))...)
 		// Upstream keeps the clients of triggers by their names.
 		faults = append(faults, unique(at.Child("name"), trigger.Name, taken)...)
 		if trigger.DeadLetter != nil {

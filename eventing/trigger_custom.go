@@ -44,7 +44,7 @@ func (c CustomTrigger) validateTrigger(path *field.Path, dependencies map[string
 	for _, key := range sortedKeys(c.Spec) {
 		faults = append(faults, object.Text(path.Child("spec").Key(key), c.Spec[key])...)
 	}
-	faults = append(faults, validateParameters(path.Child("payload"), c.Payload, dependencies, false)...)
+	faults = append(faults, validateMessage(path.Child("payload"), c.Payload, dependencies, false)...)
 	return append(faults, validateParameters(path.Child("parameters"), c.Parameters, dependencies, false)...)
 }
 

@@ -31,8 +31,8 @@ type HTTPTrigger struct {
 	// namespace of the sensor.
 	ConfigMapHeaders map[string]ConfigMapKey
 	// EventHeaders are headers whose value is read from the event: To is the name
-	// of the header. An event without the value makes the trigger fail, one of
-	// several dependencies that is missing makes upstream crash: give a Default.
+	// of the header. An event without the value makes the trigger fail, unless
+	// there is a default.
 	EventHeaders []Parameter
 	// BasicAuth is sent in the header Authorization. Forbidden with such a header.
 	// Default: none.
@@ -69,7 +69,7 @@ func (h HTTPTrigger) validateTrigger(path *field.Path, dependencies map[string]b
 	faults = append(faults, h.validateHeaders(path, dependencies)...)
 	faults = append(faults, h.BasicAuth.validateOptional(path.Child("basicAuth"))...)
 	faults = append(faults, h.TLS.validate(path.Child("tls"))...)
-	faults = append(faults, validateParameters(path.Child("payload"), h.Payload, dependencies, true)...)
+	faults = append(faults, validateMessage(path.Child("payload"), h.Payload, dependencies, true)...)
 	faults = append(faults, validateParameters(path.Child("parameters"), h.Parameters, dependencies, false)...)
 	faults = append(faults, seconds(path.Child("timeout"), h.Timeout)...)
 	for i, status := range h.Statuses {
@@ -85,7 +85,7 @@ func (h HTTPTrigger) validateHeaders(path *field.Path, dependencies map[string]b
 	faults = append(faults, validateSecretHeaders(path.Child("secretHeaders"), h.SecretHeaders, validateHeaderName)...)
 	faults = append(faults, validateConfigMapHeaders(path.Child("configMapHeaders"), h.ConfigMapHeaders, validateHeaderName)...)
 	event := path.Child("eventHeaders")
-	faults = append(faults, validateParameters(event, h.EventHeaders, dependencies, false)...)
+	faults = append(faults, validateMessage(event, h.EventHeaders, dependencies, false)...)
 	for i, header := range h.EventHeaders {
 		faults = append(faults, optional(event.Index(i).Child("to"), header.To, validateHeaderName)...)
 		if header.Operation != "" {

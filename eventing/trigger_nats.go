@@ -43,7 +43,7 @@ func validatePayload(path *field.Path, payload []Parameter, dependencies map[str
 	if len(payload) == 0 {
 		return field.ErrorList{field.Required(path, "at least one parameter is required")}
 	}
-	return validateParameters(path, payload, dependencies, false)
+	return validateMessage(path, payload, dependencies, false)
 }
 
 func (n NATSTrigger) template(Sensor) (string, map[string]any) {

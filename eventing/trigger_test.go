@@ -1,6 +1,7 @@
 package eventing_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,57 @@ import (
 
 	"github.com/controlbackbone/backbone/eventing"
 )
+
+func TestAMessageNeedsItsEvents(t *testing.T) {
+	fault := func(at string) string {
+		return "triggers[0].trigger." + at + ".default: Required value: the condition of the trigger holds without an event of the dependency, and upstream crashes without a default then"
+	}
+	tests := map[string]struct {
+		when   string
+		change func(*eventing.Parameter)
+		fails  bool
+	}{
+		"every event is there by default":            {when: ""},
+		"every event is there":                       {when: "push && tag"},
+		"the event is there whatever else is":        {when: "push && (tag || night)"},
+		"the event is there in every case":           {when: "(push && tag) || (night && push)"},
+		"the event may be missing":                   {when: "push || tag", fails: true},
+		"the event may be missing in a case":         {when: "(push && tag) || night", fails: true},
+		"the event is never there":                   {when: "tag", fails: true},
+		"a default stands in":                        {when: "push || tag", change: func(p *eventing.Parameter) { p.Default = new("") }},
+		"a default stands in, as upstream writes it": {when: "push || tag", change: func(p *eventing.Parameter) { p.From = rawRef(map[string]any{"value": ""}) }},
+		"a raw source needs one too":                 {when: "push || tag", change: func(p *eventing.Parameter) { p.From = rawRef(nil) }, fails: true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			parameter := eventing.Parameter{From: ref, To: "a"}
+			if test.change != nil {
+				test.change(&parameter)
+			}
+			message := []eventing.Parameter{parameter}
+			for at, trigger := range map[string]eventing.Trigger{
+				"payload[0]":      eventing.HTTPTrigger{URL: "https://chat", Payload: message},
+				"eventHeaders[0]": eventing.HTTPTrigger{URL: "https://chat", EventHeaders: message},
+			} {
+				sensor := sensorOf()
+				sensor.Dependencies = append(sensor.Dependencies,
+					eventing.Dependency{Name: "tag", EventSource: "git", Event: "tag"}, eventing.Dependency{Name: "night", EventSource: "calendar", Event: "night"})
+				sensor.Triggers = []eventing.SensorTrigger{{Name: "t", When: test.when, Trigger: trigger}}
+				var want []string
+				if test.fails {
+					want = []string{fault(at)}
+				}
+				check(t, sensor, want)
+			}
+		})
+	}
+}
+
+func rawRef(more map[string]any) eventing.RawParameterSource {
+	source := map[string]any{"dependencyName": "push", "dataKey": "body.ref"}
+	maps.Copy(source, more)
+	return eventing.RawParameterSource{Source: source}
+}
 
 func TestTriggerFaults(t *testing.T) {
 	configMap := func(fields map[string]any) *unstructured.Unstructured {

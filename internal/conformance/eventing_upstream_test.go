@@ -302,6 +302,18 @@ func TestHTTPTriggerPayload(t *testing.T) {
 	}
 }
 
+// The builder asks for a default where upstream would crash.
+func TestUpstreamCrashesOnAMissingEvent(t *testing.T) {
+	http := upstreamSensor(t, nil, eventing.HTTPTrigger{
+		URL: "https://chat", Payload: []eventing.Parameter{{From: eventing.DataKey{Dependency: "push", Path: "a"}, To: "a"}},
+	}).Spec.Triggers[0].Template.HTTP
+	require.Panics(t, func() { _, _ = triggers.ConstructPayload(map[string]*v1alpha1.Event{}, http.Payload) })
+	http.Payload[0].Src.Value = new("")
+	payload, err := triggers.ConstructPayload(map[string]*v1alpha1.Event{}, http.Payload)
+	require.NoError(t, err)
+	require.Equal(t, `{"a":""}`, string(payload))
+}
+
 func TestWholeEventIsTheEventAsJSON(t *testing.T) {
 	http := upstreamSensor(t, nil, eventing.HTTPTrigger{
 		URL: "https://chat", Payload: []eventing.Parameter{{From: eventing.WholeEvent{Dependency: "push"}}},
