@@ -287,7 +287,7 @@ var sensors = map[string]builder{
 				AccessKey: *certificate, SecretKey: *privateKey,
 			}}},
 			{Name: "git", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.GitFile{
-				URL: "https://git.example.com/shop.git", File: "a.yaml", Branch: "main", Auth: basicAuth, Directory: "/tmp/shop",
+				URL: "https://git.example.com/shop.git", File: "a.yaml", Branch: "main", Auth: basicAuth, Directory: "/clones/shop",
 				Remote: &eventing.GitRemote{Name: "mirror", URLs: []string{"https://mirror.example.com/shop.git"}},
 			}}},
 			{Name: "git-tag", Trigger: eventing.ObjectTrigger{Permissions: creating, Source: eventing.GitFile{

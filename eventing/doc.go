@@ -10,17 +10,22 @@
 // Go field, in lower camel case: triggers[0].trigger.application.
 //
 // What upstream leaves open is a closed choice here: [Bus], [Source],
-// [DataFilter], [ParameterSource] and [Trigger] are sealed interfaces, so a
-// union with two members cannot be written. Each has a Raw member that takes
-// the upstream fragment as it is.
+// [DataFilter], [Transform], [ParameterSource], [Trigger] and [ObjectSource] are
+// sealed interfaces, so a union with two members cannot be written. Where upstream
+// has more members than this package, a Raw one takes the upstream fragment as it
+// is. Credentials are written as a [SecretKey] only: where upstream would take
+// them in plain, Validate refuses them and does not repeat them.
 //
 // Several upstream defaults lose events without saying so. Build replaces them:
 // triggers are delivered at least once and retried, an HTTP trigger fails on an
-// error status, and string filters match the whole value.
+// error status, and string filters match the whole value. Others trust whom they
+// should not, and are replaced too: signatures of GitHub, GitLab and SNS are
+// checked, and so are certificates. What upstream accepts and then ignores, or
+// cannot do, is a fault with the path of the field.
 //
-// [Sensor.RBAC] returns the ServiceAccount and the least Roles its triggers
-// need: apply them with the Sensor, whose pods run as that account.
-// [Client.WaitReady] waits until the pods of the current spec run, and
+// [Sensor.RBAC] and [EventSource.RBAC] return the ServiceAccount and the least
+// Roles that the pods need: apply them with the object, whose pods run as that
+// account. [Client.WaitReady] waits until the pods of the current spec run, and
 // [Client.Trace] follows one event through their logs.
 //
 // [Check] reports what Argo Events would reject or silently ignore in a set of
@@ -30,4 +35,6 @@
 // of your own: it knows the senders, handles each event once, tries again, keeps
 // what cannot be handled, and shares all that between replicas through the API
 // server when it is given a [KubernetesStore] and [KubernetesDeadLetters].
+//
+// [RollbackOnBurn] is a recipe: it puts all of these together.
 package eventing

@@ -2,6 +2,7 @@ package eventing_test
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/argoproj/argo-events/pkg/apis/events/v1alpha1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -163,4 +164,62 @@ func ExampleSensor_Build() {
 	}
 	fmt.Println(typed.Spec.Triggers[0].RetryStrategy.Steps, typed.Spec.Triggers[0].AtLeastOnce)
 	// Output: 5 true
+}
+
+// An alert of the platform becomes a message on Slack, or a ConfigMap when Slack
+// does not take it. Alerts of the night are left to whoever is on call.
+func Example_alerts() {
+	source := eventing.EventSource{
+		Name:      "alerts",
+		Namespace: "argo-events",
+		Events: map[string]eventing.Source{"firing": eventing.Alertmanager{
+			Listener: eventing.Listener{Port: 12000},
+			Auth:     &eventing.SecretKey{Name: "alertmanager", Key: "token"},
+			Filter:   `body.status == "firing"`,
+		}},
+	}
+	lost := &unstructured.Unstructured{}
+	lost.SetAPIVersion("v1")
+	lost.SetKind("ConfigMap")
+	lost.SetGenerateName("alert-")
+	summary := eventing.DataKey{Dependency: "alert", Path: "body.commonAnnotations.summary"}
+	sensor := eventing.Sensor{
+		Name:      "alerts",
+		Namespace: "argo-events",
+		Dependencies: []eventing.Dependency{{
+			Name: "alert", EventSource: "alerts", Event: "firing",
+			Filters: eventing.Filters{Time: &eventing.TimeWindow{Start: "07:00:00", Stop: "19:00:00", Timezone: "Europe/Berlin"}},
+		}},
+		Triggers: []eventing.SensorTrigger{{
+			Name: "tell",
+			Trigger: eventing.SlackTrigger{
+				Token: eventing.SecretKey{Name: "slack", Key: "token"}, Channel: "platform",
+				Parameters: []eventing.Parameter{{From: summary, To: "message", Default: new("an alert")}},
+			},
+			RateLimit: &eventing.RateLimit{Requests: 10, Per: time.Minute},
+			DeadLetter: &eventing.DeadLetterTrigger{
+				Name:    "keep",
+				Trigger: eventing.ObjectTrigger{Object: lost, Parameters: []eventing.Parameter{{From: summary, To: "data.summary"}}},
+			},
+		}},
+	}
+	for _, build := range []func() (*unstructured.Unstructured, error){source.Build, sensor.Build} {
+		obj, err := build()
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(obj.GetKind(), obj.GetName())
+	}
+	rights, err := sensor.RBAC()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	rules, _, err := unstructured.NestedSlice(rights[1].Object, "rules")
+	fmt.Println(rights[1].GetKind(), rules, err)
+	// Output:
+	// EventSource alerts
+	// Sensor alerts
+	// Role [map[apiGroups:[] resources:[configmaps] verbs:[create]]] <nil>
 }
