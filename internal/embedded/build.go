@@ -161,8 +161,17 @@ func (b *builder) compile(ctx context.Context, m module, dir string) error {
 // goCommand runs `go build`, turning each package it compiles into progress and
 // collecting everything else it prints.
 func (b *builder) goCommand(ctx context.Context, m module, source, target string, output *bytes.Buffer) error {
+	edited, err := os.MkdirTemp("", "backbone-build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(edited)
+	modfile, err := m.edited(ctx, edited)
+	if err != nil {
+		return err
+	}
 	total := b.countPackages(ctx, m, source)
-	cmd := b.command(ctx, source, m.arguments(target)...)
+	cmd := b.command(ctx, source, m.arguments(target, modfile)...)
 	printed, err := cmd.StderrPipe()
 	if err != nil {
 		return err

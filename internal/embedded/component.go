@@ -114,7 +114,14 @@ var (
 )
 
 // argoEventsModule also holds the NATS server that Argo Events is tested with.
-var argoEventsModule = module{name: "argoevents", commands: []string{"nats-server"}}
+var argoEventsModule = module{
+	name: "argoevents", commands: []string{"nats-server"},
+	// Where event sources and sensors read the Secrets and ConfigMaps that the controller mounts.
+	edits: []edit{{
+		module: "github.com/argoproj/argo-events", file: "pkg/shared/util/util.go",
+		old: `fmt.Sprintf("/argo-events/`, new: `fmt.Sprintf(os.Getenv("BACKBONE_ROOT")+"/argo-events/`,
+	}},
+}
 
 // Components lists all components, in alphabetical order, without those that are parts of another.
 func Components() []Component {

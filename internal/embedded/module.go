@@ -25,6 +25,8 @@ type module struct {
 	commands []string
 	// versions are `-X` linker settings.
 	versions []string
+	// edits change upstream's files.
+	edits []edit
 }
 
 var kubernetesModule = module{
@@ -62,8 +64,9 @@ func sourceRoot() (string, error) {
 	return dir, nil
 }
 
-// arguments are those of the `go build` that writes the programs into dir.
-func (m module) arguments(dir string) []string {
+// arguments are those of the `go build` that writes the programs into dir, with another go.mod unless
+// that is empty.
+func (m module) arguments(dir, modfile string) []string {
 	flags := "-s -w"
 	for _, version := range m.versions {
 		flags += " -X " + version
@@ -72,7 +75,11 @@ func (m module) arguments(dir string) []string {
 	if len(packages) == 0 {
 		packages = []string{"."}
 	}
-	return append([]string{"build", "-v", "-mod=readonly", "-buildvcs=false", "-ldflags=" + flags, "-o", dir + string(filepath.Separator)}, packages...)
+	arguments := []string{"build", "-v", "-mod=readonly", "-buildvcs=false", "-ldflags=" + flags, "-o", dir + string(filepath.Separator)}
+	if modfile != "" {
+		arguments = append(arguments, "-modfile="+modfile)
+	}
+	return append(arguments, packages...)
 }
 
 // key changes whenever the programs could: with the module's sources, sums and
@@ -83,7 +90,7 @@ func (m module) key(goVersion string) (string, error) {
 		return "", err
 	}
 	hash := sha256.New()
-	fmt.Fprintln(hash, goVersion, runtime.GOOS, runtime.GOARCH, m.arguments(""), m.commands)
+	fmt.Fprintln(hash, goVersion, runtime.GOOS, runtime.GOARCH, m.arguments("", ""), m.commands, m.edits)
 	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

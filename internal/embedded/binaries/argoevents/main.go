@@ -5,6 +5,8 @@
 // cannot run twice on a host: it fixes the metrics port 7777, the directory
 // /etc/argo-events and a leader election file. Here metrics are off, the
 // directory is looked up below $BACKBONE_ROOT, and one replica elects no one.
+// Mounted Secrets and ConfigMaps are below $BACKBONE_ROOT too, by an edit of
+// upstream's file when this is built.
 // Everything else comes from the same environment variables as upstream.
 //
 // The program is chosen by the name of the executable or, failing that, by the
