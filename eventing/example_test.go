@@ -163,7 +163,7 @@ func ExampleSensor_Build() {
 		return
 	}
 	fmt.Println(typed.Spec.Triggers[0].RetryStrategy.Steps, typed.Spec.Triggers[0].AtLeastOnce)
-	// Output: 5 true
+	// Output: 8 true
 }
 
 // An alert of the platform becomes a message on Slack, or a ConfigMap when Slack

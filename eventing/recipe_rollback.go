@@ -64,11 +64,7 @@ func (r RollbackOnBurn) Objects() ([]*unstructured.Unstructured, error) {
 	sensor := Sensor{
 		Name: r.Name, Namespace: r.Namespace, Labels: r.Labels, EventBus: r.EventBus,
 		Dependencies: []Dependency{{Name: burnEvent, EventSource: r.Name, Event: burnEvent}},
-		Triggers: []SensorTrigger{{
-			Name: "respond", Trigger: send,
-			// Longer than the claim of a Responder that crashed.
-			Retry: &Retry{Attempts: 8, Pause: time.Second, Factor: 2},
-		}},
+		Triggers:     []SensorTrigger{{Name: "respond", Trigger: send}},
 	}
 	return objectsOf(source, sensor)
 }

@@ -42,7 +42,8 @@ import (
 // A sensor gives an event up after its last attempt, even with [AtLeastOnce]
 // (argo-events: actionFunc in pkg/sensors/listener.go). So the [Retry] of the
 // trigger needs more attempts than MaxAttempts, over a longer time than
-// HandleTimeout plus 15 seconds, when the claim of a crashed process ends.
+// HandleTimeout plus 15 seconds, when the claim of a crashed process ends. The
+// defaults have both.
 type Responder struct {
 	options  ResponderOptions
 	kept     []string

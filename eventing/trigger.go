@@ -33,9 +33,10 @@ type SensorTrigger struct {
 	// Delivery says whether an event may be lost or repeated.
 	// Default: AtLeastOnce. Upstream's default is AtMostOnce.
 	Delivery Delivery
-	// Retry says how often a failing trigger is tried again. Default: 5 attempts
-	// with pauses of 1, 2, 4 and 8 seconds. Upstream's default is one attempt.
-	// Forbidden with AtMostOnce, because upstream ignores it there.
+	// Retry says how often a failing trigger is tried again. Default: 8 attempts
+	// over two minutes, with pauses of 1, 2, 4 and so on up to 64 seconds, longer
+	// than the claim of a [Responder] that has crashed. Upstream's default is one
+	// attempt. Forbidden with AtMostOnce, because upstream ignores it there.
 	Retry *Retry
 	// RateLimit makes events wait when they come faster. Default: no limit.
 	RateLimit *RateLimit
@@ -235,7 +236,7 @@ func actionSpec(sensor Sensor, name string, trigger Trigger, parameters []Parame
 
 func retrySpec(retry *Retry) map[string]any {
 	if retry == nil {
-		return Retry{Attempts: 5}.spec()
+		return Retry{Attempts: 8}.spec()
 	}
 	return retry.spec()
 }
