@@ -1,10 +1,12 @@
 package eventing
 
 import (
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/controlbackbone/backbone/internal/eventprogram"
 	"github.com/controlbackbone/backbone/internal/finding"
 )
 
@@ -42,6 +44,11 @@ func Check(objects []*unstructured.Unstructured) []Finding {
 	c.read(objects)
 	for _, obj := range objects {
 		if obj.GroupVersionKind().Group != groupVersion.Group {
+			continue
+		}
+		if path, found := eventprogram.TooLong(obj.Object); found {
+			message := fmt.Sprintf("it is longer than %d bytes, and nothing else of the object was checked", eventprogram.MaxLength)
+			c.report.Findings = append(c.report.Findings, checkExpression.At(finding.NameOf(obj), path, message))
 			continue
 		}
 		root := c.report.Root(obj)

@@ -336,6 +336,27 @@ func TestCheckFindsWhatArgoEventsRejectsOrIgnores(t *testing.T) {
 	}
 }
 
+// Parsers that call themselves for each level would end the process.
+func TestProgramsThatNestBeyondAnyStackAreNotParsed(t *testing.T) {
+	deep := strings.Repeat("(", 1<<20)
+	for path, fragment := range map[string]map[string]any{
+		"spec.dependencies[0].filters.exprs[0].expr":    {"filters": map[string]any{"exprs": []any{map[string]any{"expr": deep}}}},
+		"spec.dependencies[0].filters.script":           {"filters": map[string]any{"script": "return " + deep}},
+		"spec.dependencies[0].filters.data[0].template": {"filters": map[string]any{"data": []any{map[string]any{"template": "{{" + deep}}}},
+		"spec.dependencies[0].transform.jq":             {"transform": map[string]any{"jq": deep}},
+	} {
+		fragment["name"] = "a"
+		sensor := &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "argoproj.io/v1alpha1", "kind": "Sensor", "metadata": map[string]any{"name": "deep", "namespace": "events"},
+			"spec": map[string]any{"dependencies": []any{fragment}},
+		}}
+		require.Equal(t, []string{"EVENTING030 Sensor events/deep " + path}, codes(eventing.Check([]*unstructured.Unstructured{sensor})))
+	}
+	require.Equal(t, []string{"EVENTING030 Sensor events/sync spec.triggers[1].template.conditions"}, codes(eventing.Check(changed(t, "conditions: push || pull-request", "conditions: '"+deep+"'"))))
+	require.Equal(t, []string{"EVENTING030 EventSource events/git spec.webhook.pull.filter.expression"},
+		codes(eventing.Check(changed(t, "endpoint: /pull,", "endpoint: /pull, filter: {expression: '"+deep+"'},"))))
+}
+
 func TestCheckGivesTheSameFindingsInAnyOrder(t *testing.T) {
 	objects := changed(t, `["^main$"]`, `["main"]`, "verbs: [get, patch]", "verbs: [get]", "method: GET", "method: PUT")
 	want := eventing.Check(objects)

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
+
+	"github.com/controlbackbone/backbone/internal/eventprogram"
 )
 
 // Options tune an [Engine].
@@ -120,6 +122,13 @@ func New(objects []*unstructured.Unstructured, options Options) (*Engine, error)
 	return engine, nil
 }
 
+func checkLength(obj *unstructured.Unstructured) error {
+	if path, found := eventprogram.TooLong(obj.Object); found {
+		return fmt.Errorf("%s is longer than %d bytes", path, eventprogram.MaxLength)
+	}
+	return nil
+}
+
 func (o Options) withDefaults() Options {
 	if o.DuplicateWindow <= 0 {
 		o.DuplicateWindow = 5 * time.Minute // argo-events: manifests/install.yaml
@@ -131,6 +140,9 @@ func (o Options) withDefaults() Options {
 }
 
 func compileSensor(obj *unstructured.Unstructured, options Options) (*compiledSensor, error) {
+	if err := checkLength(obj); err != nil {
+		return nil, err
+	}
 	raw, err := obj.MarshalJSON()
 	if err != nil {
 		return nil, err

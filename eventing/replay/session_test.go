@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/controlbackbone/backbone/eventing/replay"
 )
@@ -308,4 +309,12 @@ func TestSensorsThatCannotBeReadAreNamed(t *testing.T) {
 	broken.Object["spec"] = map[string]any{"triggers": "none"}
 	_, err := replay.New(objects(broken), replay.Options{})
 	require.ErrorContains(t, err, "Sensor shop/orders")
+
+	// Its parser would end the process.
+	deep := listening(t, "a")
+	require.NoError(t, unstructured.SetNestedSlice(deep.Object, []any{map[string]any{"template": map[string]any{
+		"name": "deep", "conditions": strings.Repeat("(", 1<<20),
+	}}}, "spec", "triggers"))
+	_, err = replay.New(objects(deep), replay.Options{})
+	require.ErrorContains(t, err, "spec.triggers[0].template.conditions")
 }

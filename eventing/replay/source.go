@@ -59,6 +59,9 @@ func NewSources(objects []*unstructured.Unstructured) (*Sources, error) {
 }
 
 func (s *Sources) add(obj *unstructured.Unstructured) error {
+	if err := checkLength(obj); err != nil {
+		return fmt.Errorf("EventSource %s/%s: %w", obj.GetNamespace(), obj.GetName(), err)
+	}
 	raw, err := obj.MarshalJSON()
 	if err != nil {
 		return err

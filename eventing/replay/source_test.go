@@ -175,6 +175,11 @@ func TestSourcesThatCannotBeReadAreNamed(t *testing.T) {
 	require.ErrorContains(t, err, "EventSource shop/gate")
 	require.ErrorContains(t, err, "Secret shop/gate")
 	require.NotContains(t, err.Error(), "s3cret")
+
+	deep := gate(t)
+	require.NoError(t, unstructured.SetNestedField(deep.Object, strings.Repeat("(", 1<<20), "spec", "webhook", "large", "filter", "expression"))
+	_, err = replay.NewSources(objects(deep))
+	require.ErrorContains(t, err, "spec.webhook.large.filter.expression")
 }
 
 func FuzzRequest(f *testing.F) {
