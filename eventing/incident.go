@@ -28,6 +28,8 @@ type Incident struct {
 	RolledBack *time.Time `json:"rolledBack,omitempty"`
 	// Restored is when it was last restored, nil if it never was.
 	Restored *time.Time `json:"restored,omitempty"`
+	// Held says that the end of its alerts does not restore the Application any more.
+	Held bool `json:"held,omitempty"`
 }
 
 // IncidentStore keeps incidents. Save fails with [ErrIncidentChanged] when somebody else has saved since Load; the version

@@ -21,8 +21,8 @@ import (
 //
 // The alerts of several windows, such as 5m with 1h and 30m with 6h, may fire at once and come in groups of their own: the
 // Application burns while any of them fires. It is rolled back once, however often its alerts are repeated, and restored
-// when the last of them is resolved. If it burns again soon after that, it is left as it is and people are told: another
-// rollback would go back one revision further.
+// when the last of them is resolved. An Application that burns again soon after that still has its fault: it is rolled
+// back again and held there, and people are told that it waits for them.
 type RollbackOnBurn struct {
 	// Name of the EventSource and the Sensor. Required.
 	Name string
@@ -44,7 +44,7 @@ type RollbackOnBurn struct {
 	NamespaceLabel string
 	// ApplicationNamespace is that of Applications whose alerts do not name it. Default: "argocd".
 	ApplicationNamespace string
-	// Quiet is how long after it was restored an Application is not rolled back again. Default: 1h.
+	// Quiet is how long after it was restored an Application may not burn again, lest it is held. Default: 1h.
 	Quiet time.Duration
 }
 
@@ -107,8 +107,9 @@ func (r RollbackOnBurn) Validate() field.ErrorList {
 // RollbackActions are what the recipe does elsewhere. Each may be called again for the same thing, after a crash or a
 // failure, and must then do nothing twice.
 type RollbackActions struct {
-	// RollBack takes the Application to its last healthy revision, and keeps it there. Required.
-	RollBack func(ctx context.Context, application types.NamespacedName) error
+	// RollBack takes the Application to its last healthy revision, and keeps it there. It tells whether it had to change
+	// anything. Required.
+	RollBack func(ctx context.Context, application types.NamespacedName) (changed bool, err error)
 	// Restore lets the Application follow its own revision again. Required.
 	Restore func(ctx context.Context, application types.NamespacedName) error
 	// Notify tells people. Required.
@@ -135,8 +136,9 @@ const (
 	BurnRolledBack BurnOutcome = "RolledBack"
 	// BurnRestored says that the Application follows its own revision again.
 	BurnRestored BurnOutcome = "Restored"
-	// BurnLeft says that the Application burns again soon after it was restored, and is left as it is.
-	BurnLeft BurnOutcome = "Left"
+	// BurnHeld says that the Application burns again soon after it was restored, and was rolled back until somebody puts
+	// it right and restores it.
+	BurnHeld BurnOutcome = "Held"
 )
 
 // Handle returns the Handle of a [Responder]. An event without alerts that count is handled by doing nothing; one that is
@@ -205,16 +207,13 @@ func (r RollbackOnBurn) handle(ctx context.Context, actions RollbackActions, app
 	incident.update(alerts)
 	outcome := BurnOutcome("")
 	switch burns := len(incident.Firing) > 0; {
-	case burns && incident.RolledBack == nil && incident.Restored != nil && now.Sub(*incident.Restored) < cmp.Or(r.Quiet, time.Hour):
-		if !burned {
-			outcome = BurnLeft
-		}
-	case burns && incident.RolledBack == nil:
-		if err := actions.RollBack(ctx, application); err != nil {
+	case burns && (incident.RolledBack == nil || incident.Held && !burned):
+		changed, err := actions.RollBack(ctx, application)
+		if err != nil {
 			return fmt.Errorf("roll back: %w", err)
 		}
-		incident.RolledBack, outcome = &now, BurnRolledBack
-	case !burns && incident.RolledBack != nil:
+		outcome = r.rolledBack(&incident, changed, now)
+	case !burns && incident.RolledBack != nil && !incident.Held:
 		if err := actions.Restore(ctx, application); err != nil {
 			return fmt.Errorf("restore: %w", err)
 		}
@@ -227,6 +226,21 @@ func (r RollbackOnBurn) handle(ctx context.Context, actions RollbackActions, app
 		}
 	}
 	return actions.Incidents.Save(ctx, application, incident, version)
+}
+
+// rolledBack remembers a rollback. One that changed an Application that is held says that people have restored it since.
+func (r RollbackOnBurn) rolledBack(incident *Incident, changed bool, now time.Time) BurnOutcome {
+	soon := func(after *time.Time) bool { return after != nil && now.Sub(*after) < cmp.Or(r.Quiet, time.Hour) }
+	if incident.Held {
+		incident.Held = !changed || soon(incident.RolledBack)
+	} else {
+		incident.Held = soon(incident.Restored)
+	}
+	incident.RolledBack = &now
+	if incident.Held {
+		return BurnHeld
+	}
+	return BurnRolledBack
 }
 
 // update takes in the alerts of a notification. Notifications may overtake each other: what has begun no later than what

@@ -33,6 +33,8 @@ type platform struct {
 	did  []string
 	ids  []string
 	fail map[string]int
+	// changes is what RollBack says.
+	changes bool
 }
 
 func (p *platform) do(what string, application types.NamespacedName) error {
@@ -48,8 +50,10 @@ func (p *platform) do(what string, application types.NamespacedName) error {
 
 func (p *platform) actions() eventing.RollbackActions {
 	return eventing.RollbackActions{
-		RollBack: func(_ context.Context, application types.NamespacedName) error { return p.do("roll back", application) },
-		Restore:  func(_ context.Context, application types.NamespacedName) error { return p.do("restore", application) },
+		RollBack: func(_ context.Context, application types.NamespacedName) (bool, error) {
+			return p.changes, p.do("roll back", application)
+		},
+		Restore: func(_ context.Context, application types.NamespacedName) error { return p.do("restore", application) },
 		Notify: func(_ context.Context, notification eventing.BurnNotification) error {
 			if err := p.do("tell "+string(notification.What), notification.Application); err != nil {
 				return err
@@ -69,7 +73,7 @@ type burning struct {
 
 func newBurning(t *testing.T, recipe eventing.RollbackOnBurn) *burning {
 	t.Helper()
-	p := &platform{fail: map[string]int{}}
+	p := &platform{fail: map[string]int{}, changes: true}
 	handle, err := recipe.Handle(p.actions())
 	require.NoError(t, err)
 	responder, err := eventing.NewResponder(eventing.ResponderOptions{Handle: handle, Authentication: eventing.NoAuthentication{}})
@@ -115,6 +119,9 @@ func TestABurningApplicationIsRolledBackOnceAndRestored(t *testing.T) {
 	again := alert("firing", "shop", "5m", "page", 3)
 	rolledBack := []string{"roll back argocd/shop", "tell RolledBack argocd/shop"}
 	restored := append(append([]string{}, rolledBack...), "restore argocd/shop", "tell Restored argocd/shop")
+	againOver, later, laterOver := alert("resolved", "shop", "5m", "page", 3), alert("firing", "shop", "5m", "page", 4), alert("resolved", "shop", "5m", "page", 4)
+	heldAgain := []string{"roll back argocd/shop", "tell Held argocd/shop"}
+	held := append(append([]string{}, restored...), heldAgain...)
 	tests := map[string]struct {
 		quiet  time.Duration
 		groups []string
@@ -133,7 +140,9 @@ func TestABurningApplicationIsRolledBackOnceAndRestored(t *testing.T) {
 		"an alert that does not count":                {groups: []string{group(alert("firing", "shop", "6h", "ticket", 1))}},
 		"an alert without an application":             {groups: []string{group(alert("firing", "", "5m", "page", 1))}},
 		"no alerts":                                   {groups: []string{group()}},
-		"it burns again soon after":                   {quiet: time.Hour, groups: []string{group(fast), group(fastOver), group(again), group(again)}, want: append(append([]string{}, restored...), "tell Left argocd/shop")},
+		"it burns again soon after":                   {quiet: time.Hour, groups: []string{group(fast), group(fastOver), group(again), group(again)}, want: held},
+		"one that is held is not restored":            {quiet: time.Hour, groups: []string{group(fast), group(fastOver), group(again), group(againOver)}, want: held},
+		"one that people restored burns soon after":   {quiet: time.Hour, groups: []string{group(fast), group(fastOver), group(again), group(againOver), group(later), group(laterOver)}, want: append(append([]string{}, held...), heldAgain...)},
 		"it burns again later":                        {quiet: time.Nanosecond, groups: []string{group(fast), group(fastOver), group(again)}, want: append(append([]string{}, restored...), rolledBack...)},
 		"two applications in one group":               {groups: []string{group(fast, alert("firing", "bank", "5m", "page", 1))}, want: append([]string{"roll back argocd/bank", "tell RolledBack argocd/bank"}, rolledBack...)},
 		"a group of which Alertmanager left some out": {groups: []string{strings.Replace(group(fast), `"alerts"`, `"truncatedAlerts":3,"alerts"`, 1)}, want: rolledBack},
@@ -151,6 +160,33 @@ func TestABurningApplicationIsRolledBackOnceAndRestored(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What people have restored after longer than Quiet is an incident like the first.
+func TestAnApplicationIsHeldUntilPeopleRestoreIt(t *testing.T) {
+	recipe := burnRecipe
+	recipe.Quiet = time.Second
+	b := newBurning(t, recipe)
+	for began := range 3 {
+		if began == 2 {
+			time.Sleep(recipe.Quiet)
+			b.platform.changes = false
+		}
+		require.Equal(t, http.StatusOK, b.send(t, group(alert("firing", "shop", "5m", "page", began))))
+		require.Equal(t, http.StatusOK, b.send(t, group(alert("resolved", "shop", "5m", "page", began))))
+	}
+	b.platform.changes = true
+	time.Sleep(recipe.Quiet)
+	require.Equal(t, http.StatusOK, b.send(t, group(alert("firing", "shop", "5m", "page", 3))))
+	require.Equal(t, http.StatusOK, b.send(t, group(alert("resolved", "shop", "5m", "page", 3))))
+	require.Equal(t, []string{
+		"roll back argocd/shop", "tell RolledBack argocd/shop", "restore argocd/shop", "tell Restored argocd/shop",
+		"roll back argocd/shop", "tell Held argocd/shop",
+		// Nobody has restored it.
+		"roll back argocd/shop", "tell Held argocd/shop",
+		// Somebody has.
+		"roll back argocd/shop", "tell RolledBack argocd/shop", "restore argocd/shop", "tell Restored argocd/shop",
+	}, b.platform.did)
 }
 
 func TestWhatFailsIsDoneAgain(t *testing.T) {
