@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/controlbackbone/backbone/eventing"
+	"github.com/controlbackbone/backbone/internal/flow"
 	"github.com/controlbackbone/backbone/internal/target"
 )
 
@@ -31,50 +32,50 @@ const (
 
 // eventingStage sends a push event on its way: event source, JetStream, sensor,
 // and a trigger that syncs an Application to the commit that was pushed.
-func (f *flow) eventingStage(ctx context.Context, progress progress) (string, error) {
-	progress.say("declaring the bus, the source and the sensor")
-	webhook, err := f.declareEvents(ctx)
+func (p platform) eventingStage(ctx context.Context, progress flow.Progress) (string, error) {
+	progress.Say("declaring the bus, the source and the sensor")
+	webhook, err := p.declareEvents(ctx)
 	if err != nil {
 		return "", err
 	}
-	events := eventing.NewClient(f.client, eventing.ClientOptions{})
+	events := eventing.NewClient(p.Client, eventing.ClientOptions{})
 	for kind, name := range map[eventing.Kind]string{
 		eventing.EventBusKind: eventing.DefaultEventBusName, eventing.EventSourceKind: pushes, eventing.SensorKind: pushes,
 	} {
-		progress.say("waiting for the %s %s", kind, name)
+		progress.Say("waiting for the %s %s", kind, name)
 		if err := events.WaitReady(ctx, kind, client.ObjectKey{Namespace: eventsNamespace, Name: name}); err != nil {
 			return "", err
 		}
 	}
-	endpoint, err := f.target.Endpoint(ctx, webhook)
+	endpoint, err := p.Target.Endpoint(ctx, webhook)
 	if err != nil {
 		return "", err
 	}
 
-	if err := f.repository.replace("K8s/cicd/pipeline/pipeline.yaml", `release: "1"`, `release: "2"`); err != nil {
+	if err := p.Repository.Replace("K8s/cicd/pipeline/pipeline.yaml", `release: "1"`, `release: "2"`); err != nil {
 		return "", err
 	}
-	if err := f.publish(ctx, "Release 2"); err != nil {
+	if err := p.Publish(ctx, "Release 2"); err != nil {
 		return "", err
 	}
 	sent := time.Now()
-	if err := f.deliver(ctx, "http://"+endpoint.Local+"/push", progress); err != nil {
+	if err := p.deliver(ctx, "http://"+endpoint.Local+"/push", progress); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("event -> JetStream -> sensor -> %s synced to %.7s in %s", pipelineApplication, f.commit, seconds(time.Since(sent))), nil
+	return fmt.Sprintf("event -> JetStream -> sensor -> %s synced to %.7s in %s", pipelineApplication, p.Commit, flow.Seconds(time.Since(sent))), nil
 }
 
 // deliver sends the push until the Application was synced by it: a sensor that
 // has not subscribed yet never learns of what came before.
-func (f *flow) deliver(ctx context.Context, url string, progress progress) error {
+func (p platform) deliver(ctx context.Context, url string, progress flow.Progress) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, eventTimeout, fmt.Errorf("not within %s", eventTimeout))
 	defer cancel()
 	for {
-		progress.say("sending the push of %.7s", f.commit)
-		if err := push(ctx, url, f.commit); err != nil {
+		progress.Say("sending the push of %.7s", p.Commit)
+		if err := push(ctx, url, p.Commit); err != nil {
 			return err
 		}
-		err := f.awaitSyncByEvent(ctx)
+		err := p.awaitSyncByEvent(ctx)
 		if err == nil {
 			return nil
 		}
@@ -85,13 +86,13 @@ func (f *flow) deliver(ctx context.Context, url string, progress progress) error
 }
 
 // declareEvents applies the objects and returns the service of the webhook.
-func (f *flow) declareEvents(ctx context.Context) (target.Service, error) {
-	bus, err := f.target.Endpoint(ctx, target.Service{Namespace: "nats", Name: "nats", Port: 4222})
+func (p platform) declareEvents(ctx context.Context) (target.Service, error) {
+	bus, err := p.Target.Endpoint(ctx, target.Service{Namespace: "nats", Name: "nats", Port: 4222})
 	if err != nil {
 		return target.Service{}, err
 	}
 	webhook := target.Service{Namespace: eventsNamespace, Name: pushes + "-eventsource-svc", Port: webhookPort}
-	source, err := f.target.Endpoint(ctx, webhook)
+	source, err := p.Target.Endpoint(ctx, webhook)
 	if err != nil {
 		return target.Service{}, err
 	}
@@ -116,13 +117,13 @@ func (f *flow) declareEvents(ctx context.Context) (target.Service, error) {
 	if err != nil {
 		return target.Service{}, err
 	}
-	if err := f.applyNamespace(ctx, eventsNamespace); err != nil {
+	if err := p.ApplyNamespace(ctx, eventsNamespace); err != nil {
 		return target.Service{}, err
 	}
-	if err := f.applyObjects(ctx, rights...); err != nil {
+	if err := p.ApplyObjects(ctx, rights...); err != nil {
 		return target.Service{}, err
 	}
-	return webhook, f.apply(ctx,
+	return webhook, p.Apply(ctx,
 		eventing.EventBus{Namespace: eventsNamespace, Bus: eventing.JetStreamExotic{URL: "nats://" + bus.InCluster}},
 		eventing.EventSource{Name: pushes, Namespace: eventsNamespace, Events: map[string]eventing.Source{
 			"push": eventing.Webhook{Port: int32(source.Listen), Endpoint: "/push"},
@@ -163,21 +164,21 @@ func push(ctx context.Context, url, commit string) error {
 
 // awaitSyncByEvent waits until the Application was synced to the commit by an
 // operation that the sensor started, and the change is in the cluster.
-func (f *flow) awaitSyncByEvent(ctx context.Context) error {
-	application := newObject("argoproj.io/v1alpha1", "Application", "argocd", pipelineApplication)
-	err := f.await(ctx, application, resendAfter, func(application *unstructured.Unstructured) bool {
+func (p platform) awaitSyncByEvent(ctx context.Context) error {
+	application := flow.NewObject("argoproj.io/v1alpha1", "Application", "argocd", pipelineApplication)
+	err := p.Await(ctx, application, resendAfter, func(application *unstructured.Unstructured) bool {
 		phase, _, _ := unstructured.NestedString(application.Object, "status", "operationState", "phase")
 		revision, _, _ := unstructured.NestedString(application.Object, "status", "operationState", "syncResult", "revision")
 		// Not the field "automated" beside it: Argo CD merges operation states, so
 		// it stays from an earlier one.
 		user, _, _ := unstructured.NestedString(application.Object, "status", "operationState", "operation", "initiatedBy", "username")
-		return phase == "Succeeded" && revision == f.commit && user == "sensor/"+eventsNamespace+"/"+pushes
+		return phase == "Succeeded" && revision == p.Commit && user == "sensor/"+eventsNamespace+"/"+pushes
 	})
 	if err != nil {
 		return err
 	}
 	var pipeline corev1.ConfigMap
-	if err := f.client.Get(ctx, client.ObjectKey{Namespace: pipelineNamespace, Name: "pipeline"}, &pipeline); err != nil {
+	if err := p.Client.Get(ctx, client.ObjectKey{Namespace: pipelineNamespace, Name: "pipeline"}, &pipeline); err != nil {
 		return fmt.Errorf("read what was synced: %w", err)
 	}
 	if release := pipeline.Data["release"]; release != "2" {

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/controlbackbone/backbone/gitops"
+	"github.com/controlbackbone/backbone/internal/flow"
 )
 
 const (
@@ -24,37 +25,37 @@ var applications = []string{"observability-alert-rules", "observability-dashboar
 
 // gitopsStage declares one AppProject and one ApplicationSet for each group of
 // folders, and proves that the commit is what runs.
-func (f *flow) gitopsStage(ctx context.Context, progress progress) (string, error) {
+func (p platform) gitopsStage(ctx context.Context, progress flow.Progress) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, syncTimeout, fmt.Errorf("not within %s", syncTimeout))
 	defer cancel()
 	folders := gitops.Folders{
-		RepoURL:         f.repositoryURL,
+		RepoURL:         p.RepositoryURL,
 		Revision:        "main",
 		Groups:          []gitops.Group{{Name: "observability"}, {Name: "cicd"}, {Name: "security"}},
-		NamespaceLabels: ownership,
+		NamespaceLabels: flow.Ownership(),
 	}
 	objects, err := folders.Build()
 	if err != nil {
 		return "", err
 	}
-	argocd := gitops.NewClient(f.client, gitops.ClientOptions{})
-	progress.say("applying %d AppProjects and ApplicationSets", len(objects))
+	argocd := gitops.NewClient(p.Client, gitops.ClientOptions{})
+	progress.Say("applying %d AppProjects and ApplicationSets", len(objects))
 	if err := argocd.Apply(ctx, objects...); err != nil {
 		return "", err
 	}
-	progress.say("waiting until %d Applications are Synced and Healthy", len(applications))
+	progress.Say("waiting until %d Applications are Synced and Healthy", len(applications))
 	statuses, err := argocd.Wait(ctx, applications)
 	if err != nil {
 		return "", err
 	}
 	for _, status := range statuses {
-		if !slices.Equal(status.Revisions, []string{f.commit}) {
-			return "", fmt.Errorf("the Application %s is at %v, want %s", status.Name, status.Revisions, f.commit)
+		if !slices.Equal(status.Revisions, []string{p.Commit}) {
+			return "", fmt.Errorf("the Application %s is at %v, want %s", status.Name, status.Revisions, p.Commit)
 		}
 	}
 	var pipeline corev1.ConfigMap
-	if err := f.client.Get(ctx, client.ObjectKey{Namespace: pipelineNamespace, Name: "pipeline"}, &pipeline); err != nil {
+	if err := p.Client.Get(ctx, client.ObjectKey{Namespace: pipelineNamespace, Name: "pipeline"}, &pipeline); err != nil {
 		return "", fmt.Errorf("read what was synced: %w", err)
 	}
-	return fmt.Sprintf("%d Applications Synced and Healthy at %.7s", len(statuses), f.commit), nil
+	return fmt.Sprintf("%d Applications Synced and Healthy at %.7s", len(statuses), p.Commit), nil
 }

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/controlbackbone/backbone/internal/flow"
 	"github.com/controlbackbone/backbone/internal/target"
 	"github.com/controlbackbone/backbone/policy"
 )
@@ -18,7 +19,7 @@ const policyTimeout = time.Minute
 
 // policyStage turns two conventions into guarantees: a namespace has an owner,
 // and it begins with a NetworkPolicy.
-func (f *flow) policyStage(ctx context.Context, progress progress) (string, error) {
+func (p platform) policyStage(ctx context.Context, progress flow.Progress) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, policyTimeout, fmt.Errorf("not within %s", policyTimeout))
 	defer cancel()
 	// The namespaces that were made before there was a policy.
@@ -31,18 +32,18 @@ func (f *flow) policyStage(ctx context.Context, progress progress) (string, erro
 	if err != nil {
 		return "", err
 	}
-	kyverno := policy.NewClient(f.client, policy.ClientOptions{})
-	progress.say("applying the policies")
+	kyverno := policy.NewClient(p.Client, policy.ClientOptions{})
+	progress.Say("applying the policies")
 	if err := kyverno.Apply(ctx, objects...); err != nil {
 		return "", err
 	}
-	progress.say("waiting until they are in force")
+	progress.Say("waiting until they are in force")
 	if err := kyverno.WaitReady(ctx, objects...); err != nil {
 		return "", err
 	}
 
-	progress.say("asking for a namespace without an owner")
-	denial := f.applyObjects(ctx, namespace("nobodys", nil))
+	progress.Say("asking for a namespace without an owner")
+	denial := p.ApplyObjects(ctx, flow.NewObject("v1", "Namespace", "", "nobodys"))
 	if denial == nil {
 		return "", errors.New("a namespace without an owner was admitted")
 	}
@@ -50,14 +51,14 @@ func (f *flow) policyStage(ctx context.Context, progress progress) (string, erro
 	if !errors.As(denial, &status) {
 		return "", fmt.Errorf("a namespace without an owner was neither admitted nor denied: %w", denial)
 	}
-	progress.say("asking for a namespace with one")
+	progress.Say("asking for a namespace with one")
 	began := time.Now()
-	if err := f.applyNamespace(ctx, "somebodys"); err != nil {
+	if err := p.ApplyNamespace(ctx, "somebodys"); err != nil {
 		return "", err
 	}
-	generated := newObject("networking.k8s.io/v1", "NetworkPolicy", "somebodys", "default")
-	if err := f.await(ctx, generated, policyTimeout, func(*unstructured.Unstructured) bool { return true }); err != nil {
+	generated := flow.NewObject("networking.k8s.io/v1", "NetworkPolicy", "somebodys", "default")
+	if err := p.Await(ctx, generated, policyTimeout, func(*unstructured.Unstructured) bool { return true }); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("no owner: denied; with owner: admitted, its NetworkPolicy came after %s", seconds(time.Since(began))), nil
+	return fmt.Sprintf("no owner: denied; with owner: admitted, its NetworkPolicy came after %s", flow.Seconds(time.Since(began))), nil
 }

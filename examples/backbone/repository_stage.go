@@ -5,7 +5,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"path/filepath"
+
+	"github.com/controlbackbone/backbone/internal/flow"
 )
 
 // platformFiles are the folders of the platform as its repository holds them.
@@ -15,31 +16,14 @@ var platformFiles embed.FS
 
 // repositoryStage makes the platform's git repository and its first commit, and
 // lets the cluster read it.
-func (f *flow) repositoryStage(ctx context.Context, progress progress) (string, error) {
+func (p platform) repositoryStage(ctx context.Context, progress flow.Progress) (string, error) {
 	files, err := fs.Sub(platformFiles, "platform")
 	if err != nil {
 		return "", err
 	}
-	progress.say("writing K8s/observability, K8s/cicd and K8s/security")
-	if f.repository, err = newRepository(ctx, filepath.Join(f.workDir, "platform"), files); err != nil {
+	progress.Say("writing K8s/observability, K8s/cicd and K8s/security")
+	if err := p.CreateRepository(ctx, files, "Add the platform"); err != nil {
 		return "", err
 	}
-	if err := f.publish(ctx, "Add the platform"); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("commit %.7s at %s", f.commit, f.repositoryURL), nil
-}
-
-// publish commits what has changed and lets the cluster see it.
-func (f *flow) publish(ctx context.Context, message string) error {
-	commit, err := f.repository.commit(ctx, message)
-	if err != nil {
-		return err
-	}
-	url, err := f.target.Publish(ctx, f.repository.dir)
-	if err != nil {
-		return fmt.Errorf("publish the repository: %w", err)
-	}
-	f.commit, f.repositoryURL = commit, url
-	return nil
+	return fmt.Sprintf("commit %.7s at %s", p.Commit, p.RepositoryURL), nil
 }

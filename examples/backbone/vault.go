@@ -18,9 +18,9 @@ import (
 var vaultService = target.Service{Namespace: "vault", Name: "vault", Port: 8200}
 
 // vaultToken reads the root token that the development server was started with.
-func (f *flow) vaultToken(ctx context.Context) (string, error) {
+func (p platform) vaultToken(ctx context.Context) (string, error) {
 	var secret corev1.Secret
-	if err := f.client.Get(ctx, client.ObjectKey{Namespace: "vault", Name: "vault-root-token"}, &secret); err != nil {
+	if err := p.Client.Get(ctx, client.ObjectKey{Namespace: "vault", Name: "vault-root-token"}, &secret); err != nil {
 		return "", fmt.Errorf("read Vault's token: %w", err)
 	}
 	return string(secret.Data["token"]), nil

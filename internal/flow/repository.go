@@ -1,4 +1,4 @@
-package main
+package flow
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// repository is the platform's git repository, in a directory of this machine.
-type repository struct{ dir string }
+// Repository is the platform's git repository, in a directory of this machine.
+type Repository struct{ dir string }
 
 // requireGit reports whether the git command can be run. Argo CD's repo-server
 // needs it as much as this program.
@@ -24,12 +24,12 @@ func requireGit() error {
 	return nil
 }
 
-// newRepository makes a repository that holds the files in its first commit.
-func newRepository(ctx context.Context, dir string, files fs.FS) (*repository, error) {
+// newRepository makes a repository of the files, which are not committed yet.
+func newRepository(ctx context.Context, dir string, files fs.FS) (*Repository, error) {
 	if err := os.CopyFS(dir, files); err != nil {
 		return nil, fmt.Errorf("write the repository's files: %w", err)
 	}
-	r := &repository{dir: dir}
+	r := &Repository{dir: dir}
 	if _, err := r.git(ctx, "init", "--quiet", "--initial-branch=main"); err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func newRepository(ctx context.Context, dir string, files fs.FS) (*repository, e
 }
 
 // commit records all files as they are and returns the commit's hash.
-func (r *repository) commit(ctx context.Context, message string) (string, error) {
+func (r *Repository) commit(ctx context.Context, message string) (string, error) {
 	if _, err := r.git(ctx, "add", "--all"); err != nil {
 		return "", err
 	}
@@ -49,8 +49,8 @@ func (r *repository) commit(ctx context.Context, message string) (string, error)
 	return r.git(ctx, "rev-parse", "HEAD")
 }
 
-// replace changes a text in a file of the repository.
-func (r *repository) replace(path, old, replacement string) error {
+// Replace changes a text, wherever it occurs in a file of the repository. The file must contain it.
+func (r *Repository) Replace(path, old, replacement string) error {
 	path = filepath.Join(r.dir, filepath.FromSlash(path))
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -62,7 +62,30 @@ func (r *repository) replace(path, old, replacement string) error {
 	return os.WriteFile(path, bytes.ReplaceAll(content, []byte(old), []byte(replacement)), 0o600)
 }
 
-func (r *repository) git(ctx context.Context, arguments ...string) (string, error) {
+// CreateRepository makes the repository with the files in its first commit, and publishes it.
+func (f *Flow) CreateRepository(ctx context.Context, files fs.FS, message string) error {
+	var err error
+	if f.Repository, err = newRepository(ctx, filepath.Join(f.workDir, "platform"), files); err != nil {
+		return err
+	}
+	return f.Publish(ctx, message)
+}
+
+// Publish commits what has changed and lets the cluster see it.
+func (f *Flow) Publish(ctx context.Context, message string) error {
+	commit, err := f.Repository.commit(ctx, message)
+	if err != nil {
+		return err
+	}
+	url, err := f.Target.Publish(ctx, f.Repository.dir)
+	if err != nil {
+		return fmt.Errorf("publish the repository: %w", err)
+	}
+	f.Commit, f.RepositoryURL = commit, url
+	return nil
+}
+
+func (r *Repository) git(ctx context.Context, arguments ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", arguments...)
 	cmd.Dir = r.dir
 	out, err := cmd.CombinedOutput()

@@ -1,4 +1,4 @@
-package main
+package flow
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 // display shows the stages while they run.
 type display interface {
 	started(number, of int, name string)
-	progress(update)
+	progress(Update)
 	ended(number, of int, result outcome)
 }
 
@@ -48,14 +48,14 @@ func (l *lines) started(number, of int, name string) {
 	fmt.Fprintf(l.out, "[%d/%d] %s\n", number, of, name)
 }
 
-func (l *lines) progress(u update) {
+func (l *lines) progress(u Update) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if u.minor && time.Since(l.last) < l.interval {
+	if u.Minor && time.Since(l.last) < l.interval {
 		return
 	}
 	l.last = time.Now()
-	fmt.Fprintf(l.out, "      %s\n", u.message)
+	fmt.Fprintf(l.out, "      %s\n", u.Message)
 }
 
 func (l *lines) ended(number, of int, result outcome) {
@@ -66,9 +66,9 @@ func (l *lines) ended(number, of int, result outcome) {
 
 func closing(number, of int, result outcome) string {
 	if result.err != nil {
-		return fmt.Sprintf("[%d/%d] %s FAILED after %s", number, of, result.stage, seconds(result.duration))
+		return fmt.Sprintf("[%d/%d] %s FAILED after %s", number, of, result.stage, Seconds(result.duration))
 	}
-	return fmt.Sprintf("[%d/%d] %s ok in %s: %s", number, of, result.stage, seconds(result.duration), result.proof)
+	return fmt.Sprintf("[%d/%d] %s ok in %s: %s", number, of, result.stage, Seconds(result.duration), result.proof)
 }
 
 // bars draws the running stage as a bar that its closing line replaces.
@@ -92,10 +92,10 @@ func (b *bars) started(number, of int, name string) {
 	)
 }
 
-func (b *bars) progress(u update) {
-	b.setMessage(u.message)
-	b.bar.SetTotal(int64(u.total), false)
-	b.bar.SetCurrent(int64(u.done))
+func (b *bars) progress(u Update) {
+	b.setMessage(u.Message)
+	b.bar.SetTotal(int64(u.Total), false)
+	b.bar.SetCurrent(int64(u.Done))
 }
 
 func (b *bars) ended(number, of int, result outcome) {

@@ -1,4 +1,4 @@
-package main
+package flow
 
 import (
 	"context"
@@ -16,10 +16,10 @@ var dependencies = map[embedded.Component][]embedded.Component{
 }
 
 // plan is what bootstrap installs: every component from the manifests of its version.
-func (f *flow) plan(ctx context.Context) (bootstrap.Plan, error) {
+func (f *Flow) plan(ctx context.Context) (bootstrap.Plan, error) {
 	plan := bootstrap.Plan{Name: "backbone"}
 	for _, name := range f.options.components {
-		objects, err := f.target.Manifests(ctx, name)
+		objects, err := f.Target.Manifests(ctx, name)
 		if err != nil {
 			return bootstrap.Plan{}, err
 		}
@@ -35,19 +35,19 @@ func (f *flow) plan(ctx context.Context) (bootstrap.Plan, error) {
 }
 
 // bootstrapStage installs the plan, and proves that a second run finds nothing to do.
-func (f *flow) bootstrapStage(ctx context.Context, progress progress) (string, error) {
+func (f *Flow) bootstrapStage(ctx context.Context, progress Progress) (string, error) {
 	plan, err := f.plan(ctx)
 	if err != nil {
 		return "", err
 	}
 	ready := 0
-	client, err := bootstrap.NewClient(f.target.Config(), bootstrap.Options{Progress: func(event bootstrap.Event) {
+	client, err := bootstrap.NewClient(f.Target.Config(), bootstrap.Options{Progress: func(event bootstrap.Event) {
 		if _, ok := event.(bootstrap.ComponentReady); ok {
 			ready++
 		}
 		if text := describe(event); text != "" {
 			_, waiting := event.(bootstrap.Waiting)
-			progress(update{message: text, done: ready, total: len(plan.Components), minor: waiting})
+			progress(Update{Message: text, Done: ready, Total: len(plan.Components), Minor: waiting})
 		}
 	}})
 	if err != nil {
@@ -86,7 +86,7 @@ func describe(event bootstrap.Event) string {
 	case bootstrap.Retrying:
 		return fmt.Sprintf("%s: trying %s again: %v", e.Component, e.Object, e.Err)
 	case bootstrap.ComponentReady:
-		return fmt.Sprintf("%s: ready in %s", e.Component, seconds(e.Duration))
+		return fmt.Sprintf("%s: ready in %s", e.Component, Seconds(e.Duration))
 	default:
 		return ""
 	}

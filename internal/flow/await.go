@@ -1,4 +1,4 @@
-package main
+package flow
 
 import (
 	"context"
@@ -12,7 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-func newObject(apiVersion, kind, namespace, name string) *unstructured.Unstructured {
+// NewObject is an object of which only the kind and the name are known; the namespace is empty for a cluster's own.
+func NewObject(apiVersion, kind, namespace, name string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(schema.FromAPIVersionAndKind(apiVersion, kind))
 	object.SetNamespace(namespace)
@@ -20,15 +21,16 @@ func newObject(apiVersion, kind, namespace, name string) *unstructured.Unstructu
 	return object
 }
 
-// await watches an object until it exists and satisfies the condition.
-func (f *flow) await(ctx context.Context, object *unstructured.Unstructured, limit time.Duration, condition func(*unstructured.Unstructured) bool) error {
+// Await watches an object, which need not exist yet, until it satisfies the condition. The error after the limit says
+// what its last status was.
+func (f *Flow) Await(ctx context.Context, object *unstructured.Unstructured, limit time.Duration, condition func(*unstructured.Unstructured) bool) error {
 	name := fmt.Sprintf("%s %s", object.GetKind(), client.ObjectKeyFromObject(object))
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %s", limit))
 	defer cancel()
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(object.GroupVersionKind())
 	// Without a resource version a watch begins with what exists.
-	watch, err := f.client.Watch(ctx, list, client.InNamespace(object.GetNamespace()),
+	watch, err := f.Client.Watch(ctx, list, client.InNamespace(object.GetNamespace()),
 		client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector("metadata.name", object.GetName())})
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", name, err)

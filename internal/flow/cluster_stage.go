@@ -1,4 +1,4 @@
-package main
+package flow
 
 import (
 	"context"
@@ -12,31 +12,31 @@ import (
 )
 
 // clusterStage brings the target up.
-func (f *flow) clusterStage(ctx context.Context, progress progress) (string, error) {
+func (f *Flow) clusterStage(ctx context.Context, progress Progress) (string, error) {
 	var err error
 	var ready string
 	switch f.options.target {
 	case targetKubeconfig:
-		f.target, err = target.Connect(ctx, f.options.kubeconfig, f.options.components)
+		f.Target, err = target.Connect(ctx, f.options.kubeconfig, f.options.components)
 	default:
-		f.target, err = target.Embedded(ctx, embedded.Options{
+		f.Target, err = target.Embedded(ctx, embedded.Options{
 			Components: f.options.components,
 			Keep:       f.options.keep,
 			Progress: func(event embedded.Event) {
 				if event.Kind == embedded.Ready {
 					ready = fmt.Sprintf(", %s", event)
 				}
-				progress(update{message: event.String(), done: event.Done, total: event.Total, minor: event.Kind == embedded.Building})
+				progress(Update{Message: event.String(), Done: event.Done, Total: event.Total, Minor: event.Kind == embedded.Building})
 			},
 		})
 	}
 	if err != nil {
 		return "", err
 	}
-	if f.client, err = client.NewWithWatch(f.target.Config(), client.Options{}); err != nil {
+	if f.Client, err = client.NewWithWatch(f.Target.Config(), client.Options{}); err != nil {
 		return "", fmt.Errorf("make a client: %w", err)
 	}
-	discovery, err := kubernetes.NewForConfig(f.target.Config())
+	discovery, err := kubernetes.NewForConfig(f.Target.Config())
 	if err != nil {
 		return "", fmt.Errorf("make a client: %w", err)
 	}
@@ -44,5 +44,5 @@ func (f *flow) clusterStage(ctx context.Context, progress progress) (string, err
 	if err != nil {
 		return "", fmt.Errorf("ask the cluster for its version: %w", err)
 	}
-	return fmt.Sprintf("Kubernetes %s%s; kubectl --kubeconfig %s", version.GitVersion, ready, f.target.Kubeconfig()), nil
+	return fmt.Sprintf("Kubernetes %s%s; kubectl --kubeconfig %s", version.GitVersion, ready, f.Target.Kubeconfig()), nil
 }
