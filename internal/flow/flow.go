@@ -29,6 +29,7 @@ type Flow struct {
 	options options
 	// workDir holds the git repository.
 	workDir string
+	servers []*server
 	// retained is set when what explains a failure, or was asked for, stays.
 	retained bool
 }
@@ -109,9 +110,12 @@ func (f *Flow) retain() {
 	}
 }
 
-// close ends the cluster and removes what is not retained.
+// close ends what Serve began, while its handlers still have their cluster, ends the cluster and removes what is not retained.
 func (f *Flow) close(ctx context.Context) error {
 	var errs []error
+	for _, server := range f.servers {
+		errs = append(errs, server.stop(ctx))
+	}
 	if f.Target != nil {
 		errs = append(errs, f.Target.Stop(ctx))
 	}

@@ -22,6 +22,8 @@ type Example struct {
 	Name string
 	// Components are what bootstrap installs, unless --components names fewer.
 	Components []embedded.Component
+	// Serves says that a stage calls [Flow.Serve]. The command line has --address then.
+	Serves bool
 	// Stages are those after bootstrap. They act on the flow, which is complete when the first of them runs.
 	Stages func(*Flow) []Stage
 }
