@@ -30,13 +30,17 @@ func liveKube(t *testing.T) client.WithWatch {
 // startWith starts a cluster and waits until the components are ready. It takes no test's context, because the cluster
 // may serve other tests too, and no deadline, because the first run builds the components.
 func startWith(components ...embedded.Component) (*embedded.Cluster, error) {
+	return startCluster(embedded.Options{Components: components})
+}
+
+func startCluster(options embedded.Options) (*embedded.Cluster, error) {
 	ctx := context.Background()
-	cluster, err := embedded.Start(ctx, embedded.Options{Components: components})
+	cluster, err := embedded.Start(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	plan := bootstrap.Plan{Name: "live"}
-	for _, name := range components {
+	for _, name := range options.Components {
 		objects, err := cluster.Manifests(ctx, name)
 		if err != nil {
 			return cluster, err

@@ -19,6 +19,9 @@ const (
 	NATS            Component = "nats"
 )
 
+// ArgoWorkflows runs the Workflows that events start. Only some flows need it.
+const ArgoWorkflows Component = "argoworkflows"
+
 // The parts of Kyverno that only some flows need, each beside [Kyverno].
 const (
 	// KyvernoReports scans existing resources and writes policy reports.
@@ -34,6 +37,7 @@ var versions = map[Component]string{
 	ExternalSecrets: "v0.19.2",
 	Vault:           "v1.21.4",
 	ArgoEvents:      "v1.9.10",
+	ArgoWorkflows:   "v3.7.3",
 	NATS:            "v2.10.29",
 	KyvernoReports:  "v1.15.2",
 	KyvernoCleanup:  "v1.15.2",
@@ -47,8 +51,8 @@ type component struct {
 	images map[string][]string
 	// upstream finds the manifests; nil when the profile holds them all.
 	upstream upstream
-	// partial says that it is a part of another component, and left out of [Components].
-	partial bool
+	// optional says that only some flows need it, and leaves it out of [Components].
+	optional bool
 }
 
 var components = map[Component]component{
@@ -79,13 +83,13 @@ var components = map[Component]component{
 		module:   kyvernoModule,
 		images:   map[string][]string{"reg.kyverno.io/kyverno/reports-controller:v1.15.2": {"reports-controller"}},
 		upstream: kyvernoManifests,
-		partial:  true,
+		optional: true,
 	},
 	KyvernoCleanup: {
 		module:   kyvernoModule,
 		images:   map[string][]string{"reg.kyverno.io/kyverno/cleanup-controller:v1.15.2": {"cleanup-controller"}},
 		upstream: kyvernoManifests,
-		partial:  true,
+		optional: true,
 	},
 	ExternalSecrets: {
 		module:   module{name: "externalsecrets"},
@@ -101,6 +105,15 @@ var components = map[Component]component{
 		images:   map[string][]string{"quay.io/argoproj/argo-events:v1.9.10": {"argoevents"}},
 		upstream: moduleFile{module: "github.com/argoproj/argo-events", path: "manifests/install.yaml"},
 	},
+	ArgoWorkflows: {
+		module: argoWorkflowsModule,
+		images: map[string][]string{
+			"quay.io/argoproj/workflow-controller:v3.7.3": {"workflow-controller"},
+			"quay.io/argoproj/argoexec:v3.7.3":            {"argoexec"},
+		},
+		upstream: moduleKustomization{module: argoWorkflows, path: "manifests/cluster-install"},
+		optional: true,
+	},
 	NATS: {
 		module: argoEventsModule,
 		images: map[string][]string{"nats:2.10.29": {"nats-server"}},
@@ -113,20 +126,41 @@ var (
 	kyvernoManifests = moduleFile{module: "github.com/kyverno/kyverno", path: "config/install-latest-testing.yaml"}
 )
 
+// rootedAt leads a path below the directory that stands in for the root of a container.
+const rootedAt = `os.Getenv("BACKBONE_ROOT")+`
+
 // argoEventsModule also holds the NATS server that Argo Events is tested with.
 var argoEventsModule = module{
 	name: "argoevents", commands: []string{"nats-server"},
 	// Where event sources and sensors read the Secrets and ConfigMaps that the controller mounts.
 	edits: []edit{{
 		module: "github.com/argoproj/argo-events", file: "pkg/shared/util/util.go",
-		old: `fmt.Sprintf("/argo-events/`, new: `fmt.Sprintf(os.Getenv("BACKBONE_ROOT")+"/argo-events/`,
+		old: `fmt.Sprintf("/argo-events/`, new: `fmt.Sprintf(` + rootedAt + `"/argo-events/`,
 	}},
 }
 
-// Components lists all components, in alphabetical order, without those that are parts of another.
+const (
+	argoWorkflows = "github.com/argoproj/argo-workflows/v3"
+	runArgo       = "common.VarRunArgoPath"
+)
+
+// argoWorkflowsModule is the controller, and the executor that it puts into the pods of Workflows.
+var argoWorkflowsModule = module{
+	name: "argoworkflows", packages: []string{"tool"},
+	edits: []edit{
+		{module: argoWorkflows, file: "cmd/workflow-controller/main.go", old: `":6060"`, new: `"127.0.0.1:"+os.Getenv("HEALTH_PORT")`},
+		// The directory that the containers of a pod share.
+		{module: argoWorkflows, file: "cmd/argoexec/commands/emissary.go", old: "= " + runArgo, new: "= " + rootedAt + runArgo},
+		{module: argoWorkflows, file: "workflow/executor/emissary/binary.go", old: runArgo, new: rootedAt + runArgo},
+		{module: argoWorkflows, file: "workflow/executor/emissary/emissary.go", old: runArgo, new: rootedAt + runArgo},
+		{module: argoWorkflows, file: "workflow/executor/osspecific/signal_linux.go", target: "workflow/executor/osspecific/signal_darwin.go"},
+	},
+}
+
+// Components lists all components, in alphabetical order, without those that only some flows need.
 func Components() []Component {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(components)), func(name Component) bool {
-		return components[name].partial
+		return components[name].optional
 	})
 }
 

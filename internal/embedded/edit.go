@@ -2,15 +2,22 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
-// edit changes a text wherever it stands in a file of a module that the programs are built from. It is for paths that
-// upstream fixes, since a process on this target has no root directory of its own.
-type edit struct{ module, file, old, new string }
+// edit changes a file of a module that the programs are built from.
+type edit struct {
+	module, file string
+	// old is replaced by new wherever it stands, for paths and ports that upstream fixes: a process on this target has
+	// neither a root directory nor a network of its own.
+	old, new string
+	// target is the file that this one is a link to in upstream's repository, and so no part of the module.
+	target string
+}
 
 // edited writes copies of the modules that edits change into dir, beside a go.mod that leads to them, whose path it
 // returns: none without edits. An edit whose text is not there fails: upstream has changed.
@@ -60,7 +67,7 @@ func (e edit) apply(ctx context.Context, m module, copied string) error {
 		}
 	}
 	path := filepath.Join(copied, filepath.FromSlash(e.file))
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(filepath.Join(copied, filepath.FromSlash(cmp.Or(e.target, e.file))))
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestManifestsNeedNoImageThatTheTargetLacks(t *testing.T) {
-	components := append(embedded.Components(), embedded.KyvernoReports, embedded.KyvernoCleanup)
+	components := append(embedded.Components(), embedded.ArgoWorkflows, embedded.KyvernoReports, embedded.KyvernoCleanup)
 	cluster := start(t, embedded.Options{Components: components})
 	for _, name := range components {
 		t.Run(string(name), func(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"path"
 	"path/filepath"
 
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 
 	"github.com/controlbackbone/backbone/bootstrap/helm"
@@ -31,6 +33,21 @@ func (f moduleFile) manifests(ctx context.Context, from module, _ []byte) ([]byt
 		return nil, err
 	}
 	return os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.path)))
+}
+
+// moduleKustomization is a folder with a kustomization in a module.
+type moduleKustomization struct{ module, path string }
+
+func (k moduleKustomization) manifests(ctx context.Context, from module, _ []byte) ([]byte, error) {
+	dir, err := from.dependency(ctx, k.module)
+	if err != nil {
+		return nil, err
+	}
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(dir, filepath.FromSlash(k.path)))
+	if err != nil {
+		return nil, err
+	}
+	return resources.AsYaml()
 }
 
 // moduleChart is a Helm chart in a module, rendered with the values of the

@@ -21,6 +21,7 @@ func (f *Flow) clusterStage(ctx context.Context, progress Progress) (string, err
 	default:
 		f.Target, err = target.Embedded(ctx, embedded.Options{
 			Components: f.options.components,
+			Images:     f.options.images,
 			Keep:       f.options.keep,
 			Progress: func(event embedded.Event) {
 				if event.Kind == embedded.Ready {

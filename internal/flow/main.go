@@ -22,6 +22,8 @@ type Example struct {
 	Name string
 	// Components are what bootstrap installs, unless --components names fewer.
 	Components []embedded.Component
+	// Images that the example's own pods run, and what stands in for them on the embedded target. Default: none.
+	Images map[string]embedded.Image
 	// Serves says that a stage calls [Flow.Serve]. The command line has --address then.
 	Serves bool
 	// Stages are those after bootstrap. They act on the flow, which is complete when the first of them runs.

@@ -24,13 +24,14 @@ type options struct {
 	kubeconfig string
 	address    string
 	serves     bool
+	images     map[string]embedded.Image
 	keep       bool
 	components []embedded.Component
 	verbose    bool
 }
 
 func parse(example Example, arguments []string, usage io.Writer) (options, error) {
-	o := options{serves: example.Serves}
+	o := options{serves: example.Serves, images: example.Images}
 	var components string
 	flags := flag.NewFlagSet(example.Name, flag.ContinueOnError)
 	flags.SetOutput(usage)

@@ -73,9 +73,10 @@ type connected struct {
 //
 // Connect creates nothing in the cluster; [Target].Publish does.
 func Connect(ctx context.Context, kubeconfig string, components []embedded.Component) (Target, error) {
+	known := append(embedded.Components(), embedded.ArgoWorkflows)
 	for _, name := range components {
-		if !slices.Contains(embedded.Components(), name) {
-			return nil, fmt.Errorf("unknown component %q: want some of %q", name, embedded.Components())
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("unknown component %q: want some of %q", name, known)
 		}
 	}
 	loaded, err := loadKubeconfig(kubeconfig)

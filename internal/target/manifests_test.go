@@ -27,14 +27,16 @@ var images = map[embedded.Component][]string{
 	},
 	embedded.ExternalSecrets: {"oci.external-secrets.io/external-secrets/external-secrets:v0.19.2"},
 	embedded.Vault:           {"hashicorp/vault:1.21.4"},
+	embedded.ArgoWorkflows:   {"quay.io/argoproj/workflow-controller:v3.7.3"},
 	embedded.ArgoEvents:      {"quay.io/argoproj/argo-events:v1.9.10"},
 	embedded.NATS:            {"nats:2.10.29"},
 }
 
 func TestAnAPIServerAcceptsTheManifestsOfEveryComponent(t *testing.T) {
-	connected := connect(t, embedded.Components()...)
+	components := append(embedded.Components(), embedded.ArgoWorkflows)
+	connected := connect(t, components...)
 	c := newClient(t)
-	for _, component := range embedded.Components() {
+	for _, component := range components {
 		t.Run(string(component), func(t *testing.T) {
 			objects, err := connected.Manifests(t.Context(), component)
 			require.NoError(t, err)
