@@ -36,5 +36,5 @@
 // what cannot be handled, and shares all that between replicas through the API
 // server when it is given a [KubernetesStore] and [KubernetesDeadLetters].
 //
-// [RollbackOnBurn] is a recipe: it puts all of these together.
+// [RollbackOnBurn] and [GateSync] are recipes: they put all of these together.
 package eventing
