@@ -15,6 +15,9 @@ import (
 // Repository is the platform's git repository, in a directory of this machine.
 type Repository struct{ dir string }
 
+// Dir is its working tree.
+func (r *Repository) Dir() string { return r.dir }
+
 // requireGit reports whether the git command can be run. Argo CD's repo-server
 // needs it as much as this program.
 func requireGit() error {
