@@ -36,5 +36,6 @@
 // what cannot be handled, and shares all that between replicas through the API
 // server when it is given a [KubernetesStore] and [KubernetesDeadLetters].
 //
-// [RollbackOnBurn] and [GateSync] are recipes: they put all of these together.
+// [RollbackOnBurn], [PreviewPullRequests] and [GateSync] are recipes: they put all
+// of these together.
 package eventing

@@ -36,7 +36,8 @@ type SensorTrigger struct {
 	// Retry says how often a failing trigger is tried again. Default: 8 attempts
 	// over two minutes, with pauses of 1, 2, 4 and so on up to 64 seconds, longer
 	// than the claim of a [Responder] that has crashed. Upstream's default is one
-	// attempt. Forbidden with AtMostOnce, because upstream ignores it there.
+	// attempt. Later events wait for the trigger meanwhile. Forbidden with
+	// AtMostOnce, because upstream ignores it there.
 	Retry *Retry
 	// RateLimit makes events wait when they come faster. Default: no limit.
 	RateLimit *RateLimit
