@@ -4,12 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -30,10 +27,6 @@ const (
 // recipeStage serves a Responder that acts through gitops, and declares how alerts get there.
 func (s *shop) recipeStage(ctx context.Context, progress flow.Progress) (string, error) {
 	source, err := s.Target.Endpoint(ctx, target.Service{Namespace: namespace, Name: name + "-eventsource-svc", Port: alertPort})
-	if err != nil {
-		return "", err
-	}
-	bus, err := s.Target.Endpoint(ctx, target.Service{Namespace: "nats", Name: "nats", Port: 4222})
 	if err != nil {
 		return "", err
 	}
@@ -61,18 +54,13 @@ func (s *shop) recipeStage(ctx context.Context, progress flow.Progress) (string,
 	mux.Handle("/pages", s.pages)
 	s.pages.url = url + "/pages"
 
-	progress.Say("declaring the bus, the event source and the sensor")
-	if err := s.declare(ctx, recipe, "nats://"+bus.InCluster, token); err != nil {
+	objects, err := recipe.Objects()
+	if err != nil {
 		return "", err
 	}
-	events := eventing.NewClient(s.Client, eventing.ClientOptions{})
-	for kind, name := range map[eventing.Kind]string{
-		eventing.EventBusKind: eventing.DefaultEventBusName, eventing.EventSourceKind: name, eventing.SensorKind: name,
-	} {
-		progress.Say("waiting for the %s %s", kind, name)
-		if err := events.WaitReady(ctx, kind, client.ObjectKey{Namespace: namespace, Name: name}); err != nil {
-			return "", err
-		}
+	secret := map[string]string{"alertmanager": s.token, "responder": "Bearer " + token}
+	if err := s.DeployEvents(ctx, progress, client.ObjectKey{Namespace: namespace, Name: name}, secret, objects...); err != nil {
+		return "", err
 	}
 	return "Alertmanager -> event source -> JetStream -> sensor -> Responder, with a token on either side", nil
 }
@@ -105,33 +93,4 @@ func (s *shop) responder(recipe eventing.RollbackOnBurn, token string) (*eventin
 		Store:         eventing.KubernetesStore{Client: s.Client, Namespace: namespace, Name: name},
 		DeadLetters:   eventing.KubernetesDeadLetters{Client: s.Client, Namespace: namespace, Name: name},
 	})
-}
-
-// declare applies the recipe with its bus and the tokens.
-func (s *shop) declare(ctx context.Context, recipe eventing.RollbackOnBurn, busURL, token string) error {
-	objects, err := recipe.Objects()
-	if err != nil {
-		return err
-	}
-	bus, err := eventing.EventBus{Namespace: namespace, Bus: eventing.JetStreamExotic{URL: busURL}}.Build()
-	if err != nil {
-		return err
-	}
-	objects = append(objects, bus)
-	for _, finding := range eventing.Check(objects) {
-		if finding.Severity == eventing.SeverityError {
-			return fmt.Errorf("check of the recipe: %s", finding)
-		}
-	}
-	if err := s.ApplyNamespace(ctx, namespace); err != nil {
-		return err
-	}
-	tokens := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		StringData: map[string]string{"alertmanager": s.token, "responder": "Bearer " + token},
-	}
-	if err := s.Client.Create(ctx, tokens); err != nil {
-		return fmt.Errorf("create the Secret of the tokens: %w", err)
-	}
-	return s.ApplyObjects(ctx, objects...)
 }

@@ -3,16 +3,12 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/controlbackbone/backbone/eventing"
 	"github.com/controlbackbone/backbone/gitops"
 	"github.com/controlbackbone/backbone/internal/flow"
-	"github.com/controlbackbone/backbone/internal/target"
 )
 
 const (
@@ -37,18 +33,13 @@ func (p *platform) gateStage(ctx context.Context, progress flow.Progress) (strin
 	gate.Responder = eventing.HTTPTrigger{
 		URL: url, SecretHeaders: map[string]eventing.SecretKey{"Authorization": {Name: name, Key: "responder"}},
 	}
-	progress.Say("declaring the bus, the event source and the sensor")
-	if err := p.declare(ctx, gate, token); err != nil {
+	objects, err := gate.Objects()
+	if err != nil {
 		return "", err
 	}
-	events := eventing.NewClient(p.Client, eventing.ClientOptions{})
-	for kind, name := range map[eventing.Kind]string{
-		eventing.EventBusKind: eventing.DefaultEventBusName, eventing.EventSourceKind: name, eventing.SensorKind: name,
-	} {
-		progress.Say("waiting for the %s %s", kind, name)
-		if err := events.WaitReady(ctx, kind, client.ObjectKey{Namespace: namespace, Name: name}); err != nil {
-			return "", err
-		}
+	secret := map[string]string{"responder": "Bearer " + token}
+	if err := p.DeployEvents(ctx, progress, client.ObjectKey{Namespace: namespace, Name: name}, secret, objects...); err != nil {
+		return "", err
 	}
 	return "Application -> event source -> JetStream -> sensor -> Responder, with a token", nil
 }
@@ -69,31 +60,4 @@ func (p *platform) responder(gate eventing.GateSync, token string) (*eventing.Re
 		Store:          eventing.KubernetesStore{Client: p.Client, Namespace: namespace, Name: name},
 		DeadLetters:    eventing.KubernetesDeadLetters{Client: p.Client, Namespace: namespace, Name: name},
 	})
-}
-
-// declare applies the gate with its bus and the token.
-func (p *platform) declare(ctx context.Context, gate eventing.GateSync, token string) error {
-	objects, err := gate.Objects()
-	if err != nil {
-		return err
-	}
-	nats, err := p.Target.Endpoint(ctx, target.Service{Namespace: "nats", Name: "nats", Port: 4222})
-	if err != nil {
-		return err
-	}
-	bus, err := eventing.EventBus{Namespace: namespace, Bus: eventing.JetStreamExotic{URL: "nats://" + nats.InCluster}}.Build()
-	if err != nil {
-		return err
-	}
-	if err := p.ApplyNamespace(ctx, namespace); err != nil {
-		return err
-	}
-	secret := &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		StringData: map[string]string{"responder": "Bearer " + token},
-	}
-	if err := p.Client.Create(ctx, secret); err != nil {
-		return fmt.Errorf("create the Secret of the token: %w", err)
-	}
-	return p.ApplyObjects(ctx, append(objects, bus)...)
 }

@@ -7,9 +7,6 @@
 package main
 
 import (
-	"github.com/go-logr/logr"
-	"sigs.k8s.io/controller-runtime/pkg/log"
-
 	"github.com/controlbackbone/backbone/gitops"
 	"github.com/controlbackbone/backbone/internal/embedded"
 	"github.com/controlbackbone/backbone/internal/flow"
@@ -19,8 +16,6 @@ import (
 var components = []embedded.Component{embedded.ArgoCD, embedded.Kyverno, embedded.ArgoEvents, embedded.NATS}
 
 func main() {
-	// Kyverno's engine logs what the verdicts say anyway.
-	log.SetLogger(logr.Discard())
 	flow.Main(flow.Example{Name: "sync-gate", Components: components, Serves: true, Stages: stages})
 }
 

@@ -13,6 +13,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
 	"github.com/controlbackbone/backbone/internal/embedded"
 )
 
@@ -33,6 +36,8 @@ type Example struct {
 // Main runs the example as its command line asks, until it ends or a signal ends it. It exits with 1 after a failure,
 // of which it prints one message.
 func Main(example Example) {
+	// Clients would complain on standard error that nobody has set it.
+	log.SetLogger(logr.Discard())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := withGoRun(ctx)
