@@ -44,12 +44,16 @@ spec:
   - name: all
     container:
       image: ` + buildImage + `
+      # Not into the script, where it could become a part of it.
+      env:
+      - {name: URL, value: "{{workflow.parameters.url}}"}
+      - {name: REVISION, value: "{{workflow.parameters.revision}}"}
       command: [sh, -ec]
       args:
       - |
         cd "$(mktemp -d)"
-        git clone --quiet "{{workflow.parameters.url}}" .
-        git checkout --quiet "{{workflow.parameters.revision}}"
+        git clone --quiet "$URL" .
+        git checkout --quiet "$REVISION"
         grep -q 'release: "[0-9]*"' shop/shop.yaml
 `
 
